@@ -1,0 +1,3 @@
+//! The binary `lastseen`.
+
+fn main() {}

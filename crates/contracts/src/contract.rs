@@ -1,0 +1,201 @@
+//! What a contract says: how a path is listed, and what is kept of the objects on it.
+
+use lastseen_model::{Category, ContractHash, ContractVersion, Observation, PolicyType};
+use serde_json::value::RawValue;
+
+/// One path of Graph and the types that live on it. A run reads a path once, whatever number of its types it lists.
+#[derive(Debug, Clone)]
+pub struct PathContract {
+    /// Below the version prefix, e.g. `/deviceManagement/configurationPolicies`.
+    pub path: String,
+    /// The version it is listed on. v1.0 and beta show different membership; they are never mixed.
+    pub api_version: ApiVersion,
+    /// Collection or one object.
+    pub kind: PathKind,
+    /// Whose limits it counts against.
+    pub workload: Workload,
+    /// The least application permission that lists it.
+    pub permission: String,
+    /// What is asked for with `$top`; none: Graph's own page size.
+    pub page_size: Option<u32>,
+    /// Whether the endpoint honours `$select`.
+    pub select: bool,
+    /// How Graph pages it.
+    pub paging: Paging,
+    /// Whether a tenant may lack the feature or licence, so that 403 and 404 mean *unavailable*.
+    pub optional_feature: bool,
+    /// Where these facts come from.
+    pub evidence: Vec<String>,
+    /// The types: first the views in the order they are tried, last the base type (which has no rule), where there is one.
+    pub types: Vec<TypeContract>,
+}
+
+/// One policy type.
+#[derive(Debug, Clone)]
+pub struct TypeContract {
+    /// Its key; never renamed once released.
+    pub policy_type: PolicyType,
+    /// Its name for people, singular, lower case where it is no proper name.
+    pub name: String,
+    /// Its category.
+    pub category: Category,
+    /// Whether it is listed without being named. Off where its permission exposes bodies, or its facts are unverified.
+    pub enabled: bool,
+    /// The field with the name people see; none where Graph has none.
+    pub display_name_field: Option<String>,
+    /// How the platform is found.
+    pub platform: PlatformRule,
+    /// Which objects of the path are of this type; none for the base type, which takes the rest.
+    pub matches: Option<MatchRule>,
+    /// What is kept in `meta_jsonb`.
+    pub meta: Vec<MetaField>,
+    /// Path, api version and classification, hashed.
+    pub contract_hash: ContractHash,
+    /// All that shapes an observation, hashed.
+    pub contract_version: ContractVersion,
+}
+
+/// A version of Graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ApiVersion {
+    /// `v1.0`
+    V1,
+    /// `beta`
+    Beta,
+}
+
+impl ApiVersion {
+    /// The version prefix, without slashes.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::V1 => "v1.0",
+            Self::Beta => "beta",
+        }
+    }
+}
+
+/// What a path answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathKind {
+    /// An envelope with a `value` array, in pages.
+    Collection,
+    /// One object without an envelope. Where it has no `id`, its external id is the type key.
+    Singleton,
+}
+
+/// Whose limits a request counts against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Workload {
+    /// 1,000 requests in 20 s for one app in a tenant.
+    Intune,
+    /// One request a second for a tenant, all apps together; no `Retry-After`.
+    ConditionalAccess,
+    /// Directory and policy objects: resource units in a token bucket.
+    Identity,
+    /// Windows 365; limits not published.
+    CloudPc,
+}
+
+/// How Graph pages a collection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paging {
+    /// By a token that stands for a place in the list.
+    Token,
+    /// By counting: objects that go while the list is read can hide others.
+    Offset,
+}
+
+/// How an object's platform is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlatformRule {
+    /// There is none.
+    None,
+    /// Always this one.
+    Fixed(String),
+    /// From the prefix of `@odata.type`.
+    OdataType,
+    /// From this field: a text, or several joined by commas or in a list; kept only where it names one platform.
+    Field(String),
+}
+
+/// Which objects are of a type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MatchRule {
+    /// `@odata.type` is one of these (without `#microsoft.graph.`).
+    OdataType(Vec<String>),
+    /// The text of a field, by dotted path, begins with one of these.
+    FieldStartsWith {
+        /// Dotted path, e.g. `templateReference.templateFamily`.
+        field: String,
+        /// The beginnings.
+        any_of: Vec<String>,
+    },
+}
+
+/// A whitelisted field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MetaField {
+    /// Dotted path in the object, and the key it is kept under.
+    pub field: String,
+    /// What its value must be.
+    pub kind: MetaKind,
+}
+
+/// What a whitelisted value must be; another is dropped and counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetaKind {
+    /// A text of at most this many characters.
+    Text(usize),
+    /// An integer within 53 bits.
+    Integer,
+    /// true or false.
+    Boolean,
+    /// A point in time, kept as RFC 3339 UTC with microseconds; `0001-01-01` and its like are dropped uncounted.
+    Time,
+    /// A list of at most `items` texts of at most `chars` characters, kept sorted and without repetition.
+    TextList {
+        /// How many.
+        items: usize,
+        /// How long each.
+        chars: usize,
+    },
+}
+
+/// One object, sorted and reduced.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// Index into [`PathContract::types`].
+    pub type_index: usize,
+    /// What is kept.
+    pub observation: Observation,
+    /// Keys that no whitelist names, or whose value is of the wrong kind.
+    pub dropped: u32,
+}
+
+/// An object that can't be identified or sorted. It is counted; the others of its page are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rejection {
+    /// Not a JSON object.
+    NotAnObject,
+    /// No `id`, or one that is no text.
+    NoId,
+    /// An empty `id`.
+    EmptyId,
+    /// An `id` over 512 bytes.
+    LongId,
+    /// No type of the path matches, or the field that decides is not readable.
+    Unsortable,
+}
+
+impl PathContract {
+    /// Sorts and reduces one object.
+    pub fn observe(&self, _object: &RawValue) -> Result<Observed, Rejection> {
+        Err(Rejection::NotAnObject)
+    }
+
+    /// The fields to ask for with `$select`, sorted, without repetition: what any type of the path keeps or is sorted by.
+    /// Empty where the endpoint does not honour it.
+    pub fn select_fields(&self) -> Vec<&str> {
+        Vec::new()
+    }
+}

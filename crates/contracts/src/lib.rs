@@ -1,0 +1,13 @@
+//! The registry of policy types as data (`contracts/*.toml`, one file a family), and how one Graph object becomes an
+//! observation.
+//!
+//! Nothing here fetches anything. Adding a type is one entry in a data file; what an entry may say is [`PathContract`] and
+//! [`TypeContract`].
+
+mod contract;
+mod registry;
+
+pub use contract::{
+    ApiVersion, MatchRule, MetaField, MetaKind, Observed, Paging, PathContract, PathKind, PlatformRule, Rejection, TypeContract, Workload,
+};
+pub use registry::{PathPlan, Registry, RegistryError};

@@ -1,0 +1,1 @@
+//! A run from claim to finish: paths side by side, leases, limits, cancellation.

@@ -1,0 +1,29 @@
+//! The words and rules of Lastseen: ids, selections, states, confidence and error codes, without any I/O.
+//!
+//! Everything here is a value or a pure function. Nothing knows SQL, HTTP or a clock; a rule that needs a time or a number
+//! takes it as an argument. The rules are those of the semantics the project was built to; each module names its part.
+
+pub mod bitmap;
+pub mod error_code;
+pub mod ids;
+pub mod listing;
+pub mod missing;
+pub mod observation;
+pub mod run;
+pub mod selection;
+pub mod suggest;
+
+pub use bitmap::OrdinalBitmap;
+pub use error_code::{ErrorCode, ErrorContext, GraphCode};
+pub use ids::{
+    Category, ContractHash, ContractVersion, CorrelationId, ExternalId, Fence, Fingerprint, IdError, Ordinal, PolicyType, RunId,
+    SelectionHash, SequenceNo, TenantId, WorkerId,
+};
+pub use listing::{ListingOutcome, PageEnd};
+pub use missing::{Confidence, Guard, Reason, Reference};
+pub use observation::Observation;
+pub use run::{Ending, Limits, OnLimit, RunStatus, Trigger};
+pub use selection::{Selection, SelectionError, Vocabulary};
+
+/// A point in time. Kept to microseconds wherever it is stored, because that is what both databases keep.
+pub type Timestamp = jiff::Timestamp;

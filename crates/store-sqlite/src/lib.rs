@@ -1,0 +1,1 @@
+//! The storage verbs in an embedded SQLite file.

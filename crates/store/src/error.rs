@@ -1,0 +1,109 @@
+//! Why a verb could not do its work. A closed set; texts of drivers stay behind `source()`.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+/// A failed verb.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The database did not answer, or is busy past its patience; trying again may help.
+    #[error("the database is not available")]
+    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    /// The run is not this worker's any more: reaped, finished, or its lease expired. Nothing was written.
+    #[error("the run's lease is lost")]
+    LeaseLost,
+    /// A page left a gap, or its listing had an outcome already. Nothing was written.
+    #[error("page {page} is out of order: the next is {expected}")]
+    PageOutOfOrder {
+        /// The page that was to be stored.
+        page: u32,
+        /// The page that would be next.
+        expected: u32,
+    },
+    /// A verb named a type that is not in the run's scope, or has ended. Nothing was written.
+    #[error("the listing of {0} is not open in this run")]
+    ListingNotOpen(lastseen_model::PolicyType),
+    /// A statement met another number of rows than it must.
+    #[error("{verb} met {actual} rows where {expected} are right; this is a bug")]
+    RowsAffected {
+        /// The verb.
+        verb: &'static str,
+        /// How many rows there should have been.
+        expected: u64,
+        /// How many there were.
+        actual: u64,
+    },
+    /// A stored value that can't be a domain value: a bug report by construction.
+    #[error("the database holds a value that can't be read: {table}.{column} of {key}")]
+    Inconsistent {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+        /// The row's key.
+        key: String,
+    },
+    /// The database was made by a newer Lastseen.
+    #[error("the database has schema version {found}, and this Lastseen knows up to {known}; use the newer Lastseen that made it")]
+    NewerSchema {
+        /// The database's version.
+        found: i64,
+        /// The newest version known here.
+        known: i64,
+    },
+    /// The file can't be opened as a database of Lastseen.
+    #[error("can't open the database {}: {problem}", path.display())]
+    CannotOpen {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, in our own words.
+        problem: OpenProblem,
+        /// The driver's error.
+        #[source]
+        source: Option<Box<dyn Error + Send + Sync>>,
+    },
+    /// A statement failed for a reason that trying again does not mend.
+    #[error("the database refused a statement; this is a bug")]
+    Refused(#[source] Box<dyn Error + Send + Sync>),
+    /// No room or no right to write.
+    #[error("the database can't be written: {0}")]
+    NotWritable(OpenProblem),
+}
+
+impl StoreError {
+    /// Whether the same call may succeed a little later.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
+/// What is wrong with a database's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenProblem {
+    /// The file or its folder is read-only, or belongs to someone else.
+    ReadOnly,
+    /// The folder does not exist and can't be made.
+    NoFolder,
+    /// The file is no SQLite database, or damaged.
+    NotADatabase,
+    /// A SQLite database, but not one of Lastseen's.
+    NotLastseens,
+    /// The disk is full.
+    DiskFull,
+    /// Anything else; the source says what.
+    Other,
+}
+
+impl std::fmt::Display for OpenProblem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::ReadOnly => "it, or its folder, is read-only for this user",
+            Self::NoFolder => "its folder does not exist and can't be made",
+            Self::NotADatabase => "it is no SQLite database, or it is damaged",
+            Self::NotLastseens => "it is a SQLite database, but not one of Lastseen's",
+            Self::DiskFull => "the disk is full",
+            Self::Other => "the system refused",
+        })
+    }
+}

@@ -1,0 +1,121 @@
+//! The storage verbs: what Lastseen asks of a database, as use cases and not as rows.
+//!
+//! Every verb of [`Store`] is one transaction inside its backend. A verb on tenant data takes a [`TenantScope`] and answers
+//! an id of another tenant exactly as an id that does not exist. A write of a run names its [`Lease`] and must meet exactly
+//! that live run. To add a verb: declare it here with its rule, write it in every backend in that backend's own SQL, and prove
+//! it in `store-conformance`, which runs for all of them.
+//!
+//! This crate holds no SQL and knows no backend.
+
+mod clock;
+mod error;
+mod read;
+mod retention;
+mod run;
+mod scope;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lastseen_model::{ExternalId, PolicyType, RunId};
+
+pub use clock::{DatabaseClock, ManualClock};
+pub use error::{OpenProblem, StoreError};
+pub use read::{
+    Acknowledgement, Coverage, Cursor, CursorError, Explanation, Item, ItemPage, ItemQuery, Missing, MissingAnswer, MissingItem,
+    MissingQuery, ReferenceRun, SelectionRecord, SightingRow, StandingRow, TenantRecord,
+};
+pub use retention::{Pruned, Retention};
+pub use run::{
+    Claim, ClaimTerms, ClaimedRun, FinishRun, Lease, ListingFailure, ListingPage, ListingRecord, NewRun, PageRecord, PageStored, Reaped,
+    RegistryType, RunCounts, RunDetail, RunError, RunLookup, RunQuery, RunRecord, ScopedType, Start, Traffic,
+};
+pub use scope::TenantScope;
+
+/// What every verb answers.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// The database, as the engine and the command line see it.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    // --- the fleet: listed exceptions to the tenant scope ---
+
+    /// Writes the registry as the database's readers see it (`policy_types`). Types that left the registry stay: old runs
+    /// name them.
+    async fn mirror_registry(&self, types: &[RegistryType]) -> Result<()>;
+
+    /// The tenants this database knows, by name and then id.
+    async fn tenants(&self) -> Result<Vec<TenantRecord>>;
+
+    /// Ends what has expired, of every tenant: a running run whose lease is over becomes `failed` with `worker_lost`, its open
+    /// listings `incomplete` when begun and else `not_started`; a pending run past its expiry becomes `skipped` with
+    /// `worker_lost`. [`Store::start_run`] and [`Store::claim_run`] do this first, in their own transaction.
+    async fn reap_expired(&self) -> Result<Reaped>;
+
+    // --- a run, from start to finish ---
+
+    /// Makes the tenant known, and its name when one is given.
+    async fn register_tenant(&self, scope: &TenantScope, name: Option<&str>) -> Result<()>;
+
+    /// Enqueues and claims in one transaction. Also records the selection's first use and makes the tenant known. Meets a live
+    /// run of the selection: recorded as `skipped` with `lock_contended`. Meets a limit: `skipped` with its code, or `pending`
+    /// when the run says [`lastseen_model::OnLimit::Wait`]. On a claim every listing of the scope is made with its `known_before`.
+    async fn start_run(&self, scope: &TenantScope, run: &NewRun, terms: &ClaimTerms) -> Result<Start>;
+
+    /// Claims a pending run, or finds that it has to wait on (which renews its expiry) or is no longer pending.
+    async fn claim_run(&self, scope: &TenantScope, run: RunId, terms: &ClaimTerms) -> Result<Claim>;
+
+    /// Ends a pending run as `skipped` with `cancelled`; whether it was pending.
+    async fn cancel_pending(&self, scope: &TenantScope, run: RunId) -> Result<bool>;
+
+    /// Lets the lease run for `for_` from now by the database's clock. [`StoreError::LeaseLost`] when it is not the run's any
+    /// more, or has expired already, reaped or not.
+    async fn renew_lease(&self, scope: &TenantScope, lease: &Lease, for_: Duration) -> Result<()>;
+
+    /// Marks listings as begun: from here on they end `incomplete` where they would have ended `not_started`. Begun already
+    /// or ended: unchanged.
+    async fn begin_listings(&self, scope: &TenantScope, lease: &Lease, types: &[PolicyType]) -> Result<()>;
+
+    /// Stores one page of a path, for all its listings in scope, in one transaction (semantics, section 6). A page number that
+    /// is stored already changes nothing; one that leaves a gap, or a listing with an outcome, is an error.
+    async fn record_page(&self, scope: &TenantScope, lease: &Lease, page: &PageRecord) -> Result<PageStored>;
+
+    /// Ends the listings of a path that broke off, with [`lastseen_model::ListingOutcome::after_failure`] by each listing's own
+    /// stored pages, and keeps the error unless every listing ended unavailable. Listings that have an outcome are left as they are.
+    async fn fail_listings(&self, scope: &TenantScope, lease: &Lease, failure: &ListingFailure) -> Result<()>;
+
+    /// Ends the run: open listings first, then counts, codes and status by [`lastseen_model::RunStatus::conclude`]; the lock is free.
+    async fn finish_run(&self, scope: &TenantScope, lease: &Lease, finish: &FinishRun) -> Result<RunDetail>;
+
+    // --- answers ---
+
+    /// Runs of the tenant, newest first by creation.
+    async fn runs(&self, scope: &TenantScope, query: &RunQuery) -> Result<Vec<RunRecord>>;
+
+    /// One run with its listings and errors.
+    async fn run(&self, scope: &TenantScope, run: RunId) -> Result<Option<RunDetail>>;
+
+    /// The run whose id begins or ends with `part` (lowercase hex and hyphens, at least 4 characters).
+    async fn find_run(&self, scope: &TenantScope, part: &str) -> Result<RunLookup>;
+
+    /// The selections the tenant has used, by last use, newest first.
+    async fn selections(&self, scope: &TenantScope) -> Result<Vec<SelectionRecord>>;
+
+    /// Items with their last sighting, in the order type, external id.
+    async fn items(&self, scope: &TenantScope, query: &ItemQuery) -> Result<ItemPage>;
+
+    /// What is missing for a selection (semantics, section 7).
+    async fn missing(&self, scope: &TenantScope, query: &MissingQuery) -> Result<Missing>;
+
+    /// One item and every listing that bears on it, newest first.
+    async fn explain(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<Option<Explanation>>;
+
+    /// Puts a person's note beside an item; whether the item exists. Replaces an earlier note.
+    async fn acknowledge(&self, scope: &TenantScope, note: &Acknowledgement) -> Result<bool>;
+
+    /// Takes the note back; whether there was one.
+    async fn unacknowledge(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<bool>;
+
+    /// Drops listings of ended runs beyond the limits, and nothing that a derived answer needs (semantics, section 10).
+    async fn prune(&self, scope: &TenantScope, retention: &Retention) -> Result<Pruned>;
+}
