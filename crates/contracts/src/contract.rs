@@ -1,7 +1,6 @@
 //! What a contract says: how a path is listed, and what is kept of the objects on it.
 
 use lastseen_model::{Category, ContractHash, ContractVersion, Observation, PolicyType};
-use serde_json::value::RawValue;
 
 /// One path of Graph and the types that live on it. A run reads a path once, whatever number of its types it lists.
 #[derive(Debug, Clone)]
@@ -188,8 +187,8 @@ pub enum Rejection {
 }
 
 impl PathContract {
-    /// Sorts and reduces one object.
-    pub fn observe(&self, _object: &RawValue) -> Result<Observed, Rejection> {
+    /// Sorts and reduces one object, given as its JSON text.
+    pub fn observe(&self, _object: &str) -> Result<Observed, Rejection> {
         Err(Rejection::NotAnObject)
     }
 
