@@ -12,6 +12,7 @@ pub mod observation;
 pub mod run;
 pub mod selection;
 pub mod suggest;
+pub mod time;
 
 pub use bitmap::OrdinalBitmap;
 pub use error_code::{ErrorCode, ErrorContext, GraphCode};

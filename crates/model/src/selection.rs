@@ -51,7 +51,7 @@ pub enum SelectionError {
     #[error("the selection must be a JSON object with the keys `categories` and `policy_types`")]
     NotAnObject,
     /// A key that is neither `categories` nor `policy_types`.
-    #[error("unknown key `{name}` in the selection{}", hint(nearest))]
+    #[error("unknown key `{name}` in the selection{}", hint(nearest.as_deref()))]
     UnknownKey {
         /// What was written, cut to 64 characters.
         name: String,
@@ -65,7 +65,7 @@ pub enum SelectionError {
         key: &'static str,
     },
     /// A type the registry does not have.
-    #[error("unknown policy type `{name}`{}", hint(nearest))]
+    #[error("unknown policy type `{name}`{}", hint(nearest.as_deref()))]
     UnknownType {
         /// What was written, cut to 64 characters.
         name: String,
@@ -73,7 +73,7 @@ pub enum SelectionError {
         nearest: Option<String>,
     },
     /// A category the registry does not have.
-    #[error("unknown category `{name}`{}", hint(nearest))]
+    #[error("unknown category `{name}`{}", hint(nearest.as_deref()))]
     UnknownCategory {
         /// What was written, cut to 64 characters.
         name: String,
@@ -85,8 +85,10 @@ pub enum SelectionError {
     Empty,
 }
 
-fn hint(nearest: &Option<String>) -> String {
-    nearest.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
+const KEYS: [&str; 2] = ["categories", "policy_types"];
+
+fn hint(nearest: Option<&str>) -> String {
+    nearest.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
 }
 
 fn cut(name: &str) -> String {
@@ -108,7 +110,6 @@ impl Selection {
     /// From a JSON payload; a missing key is an empty array.
     pub fn from_json(vocabulary: &Vocabulary, payload: &Value) -> Result<Self, SelectionError> {
         let object = payload.as_object().ok_or(SelectionError::NotAnObject)?;
-        const KEYS: [&str; 2] = ["categories", "policy_types"];
         if let Some(name) = object.keys().find(|key| !KEYS.contains(&key.as_str())) {
             return Err(SelectionError::UnknownKey { name: cut(name), nearest: nearest(name, KEYS).map(str::to_owned) });
         }

@@ -24,12 +24,14 @@ pub struct SelectionRecord {
     /// What it selects.
     pub selection_payload: Selection,
     /// When a run of it was first asked for.
+    #[serde(serialize_with = "lastseen_model::time::serialize")]
     pub first_used_at: Timestamp,
     /// Its newest run by creation.
     pub last_run_id: RunId,
     /// That run's status.
     pub last_run_status: RunStatus,
     /// When that run was created.
+    #[serde(serialize_with = "lastseen_model::time::serialize")]
     pub last_run_at: Timestamp,
 }
 
@@ -53,12 +55,15 @@ pub struct Item {
     /// How many assignments; none when not read.
     pub assignment_count: Option<u32>,
     /// When it was first seen.
+    #[serde(serialize_with = "lastseen_model::time::serialize")]
     pub first_seen_at: Timestamp,
     /// By which run.
     pub first_seen_run_id: RunId,
     /// When an observed field last differed.
+    #[serde(serialize_with = "lastseen_model::time::serialize")]
     pub changed_at: Timestamp,
     /// The last sighting.
+    #[serde(serialize_with = "lastseen_model::time::serialize")]
     pub last_seen_at: Timestamp,
     /// By which run.
     pub last_seen_run_id: RunId,
@@ -191,6 +196,7 @@ pub struct ReferenceRun {
     /// Its status.
     pub reference_status: RunStatus,
     /// When it ended.
+    #[serde(serialize_with = "lastseen_model::time::serialize")]
     pub reference_finished_at: Timestamp,
 }
 
@@ -217,6 +223,7 @@ pub struct Coverage {
     /// The newest completed run of the selection that completed this type.
     pub latest_complete_run_id: Option<RunId>,
     /// When that listing ended.
+    #[serde(serialize_with = "lastseen_model::time::serialize_option")]
     pub latest_complete_at: Option<Timestamp>,
 }
 
@@ -247,16 +254,20 @@ pub struct MissingItem {
     #[serde(flatten)]
     pub reference: ReferenceRun,
     /// When it was first seen.
+    #[serde(serialize_with = "lastseen_model::time::serialize")]
     pub first_seen_at: Timestamp,
     /// The last sighting.
+    #[serde(serialize_with = "lastseen_model::time::serialize")]
     pub last_seen_at: Timestamp,
     /// By which run.
     pub last_seen_run_id: RunId,
     /// When the first complete listing since the last sighting did not see it any more: its run's finish.
+    #[serde(serialize_with = "lastseen_model::time::serialize_option")]
     pub missing_since: Option<Timestamp>,
     /// That run.
     pub missing_since_run_id: Option<RunId>,
     /// When a person acknowledged it; none once it was seen again.
+    #[serde(serialize_with = "lastseen_model::time::serialize_option")]
     pub acknowledged_at: Option<Timestamp>,
 }
 
@@ -284,6 +295,7 @@ pub struct SightingRow {
     /// Its status.
     pub run_status: RunStatus,
     /// When it was claimed.
+    #[serde(serialize_with = "lastseen_model::time::serialize")]
     pub started_at: Timestamp,
     /// Its selection.
     pub selection_hash: SelectionHash,
@@ -324,6 +336,7 @@ pub struct Acknowledgement {
     /// What they said, at most 1,000 characters.
     pub note: String,
     /// When, by the database's clock; none when it is about to be stored.
+    #[serde(serialize_with = "lastseen_model::time::serialize_option")]
     pub acknowledged_at: Option<Timestamp>,
 }
 

@@ -246,10 +246,13 @@ pub struct RunRecord {
     /// Who asked.
     pub trigger: Trigger,
     /// When it was asked for.
+    #[serde(serialize_with = "lastseen_model::time::serialize")]
     pub created_at: Timestamp,
     /// When it was claimed.
+    #[serde(serialize_with = "lastseen_model::time::serialize_option")]
     pub started_at: Option<Timestamp>,
     /// When it ended.
+    #[serde(serialize_with = "lastseen_model::time::serialize_option")]
     pub finished_at: Option<Timestamp>,
     /// Who claimed it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -288,8 +291,10 @@ pub struct ListingRecord {
     /// How it was listed, in a hash.
     pub contract_hash: ContractHash,
     /// When it was begun.
+    #[serde(serialize_with = "lastseen_model::time::serialize_option")]
     pub started_at: Option<Timestamp>,
     /// When it ended.
+    #[serde(serialize_with = "lastseen_model::time::serialize_option")]
     pub finished_at: Option<Timestamp>,
 }
 
