@@ -1,3 +1,52 @@
-//! What developers and CI run.
+//! What developers and CI run: `cargo xtask test` and `cargo xtask generate`. Nothing of it is needed at run time.
+//!
+//! A command is a list of [`step::Step`]s, and a step is a small function in a file of its own kind: [`checks`] holds those that only read,
+//! [`suite`] those that run tests, [`packages`] the Debian packages they need.
 
-fn main() {}
+mod checks;
+mod command;
+mod generate;
+mod packages;
+mod step;
+mod suite;
+mod tally;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The developer's and CI's commands for this workspace.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check formatting, lints, documentation and licences, then run every test; stop at the first failure
+    ///
+    /// cargo-deny and cargo-nextest are used where they are installed and are not needed otherwise.
+    /// Snapshots are compared and never rewritten.
+    Test(suite::Options),
+    /// Rebuild the committed references that are generated from the code
+    ///
+    /// Runs the reference test of lastseen-cli with LASTSEEN_GENERATE=1, which makes it write what it otherwise compares.
+    /// Look at the difference before committing it.
+    Generate,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let steps = match arguments.command {
+        Command::Test(options) => suite::steps(options),
+        Command::Generate => generate::steps(),
+    };
+    match step::run_all(steps, &mut io::stdout()) {
+        Ok(true) => ExitCode::SUCCESS,
+        // A failed step is already on the screen; a report that cannot be written has nowhere to go.
+        Ok(false) | Err(_) => ExitCode::FAILURE,
+    }
+}
