@@ -1,6 +1,10 @@
 //! What a contract says: how a path is listed, and what is kept of the objects on it.
 
 use lastseen_model::{Category, ContractHash, ContractVersion, Observation, PolicyType};
+use serde::Deserialize;
+
+use crate::field;
+use crate::field::ODATA_TYPE;
 
 /// One path of Graph and the types that live on it. A run reads a path once, whatever number of its types it lists.
 #[derive(Debug, Clone)]
@@ -55,11 +59,13 @@ pub struct TypeContract {
 }
 
 /// A version of Graph.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 pub enum ApiVersion {
     /// `v1.0`
+    #[serde(rename = "v1.0")]
     V1,
     /// `beta`
+    #[serde(rename = "beta")]
     Beta,
 }
 
@@ -74,16 +80,19 @@ impl ApiVersion {
 }
 
 /// What a path answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum PathKind {
     /// An envelope with a `value` array, in pages.
+    #[default]
     Collection,
     /// One object without an envelope. Where it has no `id`, its external id is the type key.
     Singleton,
 }
 
 /// Whose limits a request counts against.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Workload {
     /// 1,000 requests in 20 s for one app in a tenant.
     Intune,
@@ -96,16 +105,19 @@ pub enum Workload {
 }
 
 /// How Graph pages a collection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Paging {
     /// By a token that stands for a place in the list.
+    #[default]
     Token,
     /// By counting: objects that go while the list is read can hide others.
     Offset,
 }
 
 /// How an object's platform is found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum PlatformRule {
     /// There is none.
     None,
@@ -118,7 +130,8 @@ pub enum PlatformRule {
 }
 
 /// Which objects are of a type.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum MatchRule {
     /// `@odata.type` is one of these (without `#microsoft.graph.`).
     OdataType(Vec<String>),
@@ -141,17 +154,19 @@ pub struct MetaField {
 }
 
 /// What a whitelisted value must be; another is dropped and counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum MetaKind {
     /// A text of at most this many characters.
     Text(usize),
-    /// An integer within 53 bits.
+    /// An integer within 53 bits; its digits as a text count as well, because some answers write it so.
     Integer,
     /// true or false.
     Boolean,
     /// A point in time, kept as RFC 3339 UTC with microseconds; `0001-01-01` and its like are dropped uncounted.
     Time,
-    /// A list of at most `items` texts of at most `chars` characters, kept sorted and without repetition.
+    /// A list of at most `items` texts of at most `chars` characters, kept sorted and without repetition. One text is a list
+    /// joined by commas: Graph writes sets of flags so, and some of its answers write them as lists.
     TextList {
         /// How many.
         items: usize,
@@ -187,14 +202,61 @@ pub enum Rejection {
 }
 
 impl PathContract {
-    /// Sorts and reduces one object, given as its JSON text.
-    pub fn observe(&self, _object: &str) -> Result<Observed, Rejection> {
-        Err(Rejection::NotAnObject)
+    /// The fields to ask for with `$select`, sorted, without repetition: what any type of the path keeps or is sorted by.
+    /// Empty where the endpoint does not honour it. Annotations such as `@odata.type` are not among them: they come unasked,
+    /// and naming one is refused.
+    pub fn select_fields(&self) -> Vec<&str> {
+        if !self.select {
+            return Vec::new();
+        }
+        let heads = self.reads().map(|path| field::split(path).0).filter(|head| !head.starts_with('@'));
+        let mut fields: Vec<&str> = heads.collect();
+        fields.sort_unstable();
+        fields.dedup();
+        fields
     }
 
-    /// The fields to ask for with `$select`, sorted, without repetition: what any type of the path keeps or is sorted by.
-    /// Empty where the endpoint does not honour it.
-    pub fn select_fields(&self) -> Vec<&str> {
-        Vec::new()
+    /// Every field that is read of an object of this path, as dotted paths, whatever its type turns out to be.
+    pub(crate) fn reads(&self) -> impl Iterator<Item = &str> {
+        self.sorted_by().chain(self.types.iter().flat_map(TypeContract::reads))
+    }
+
+    /// The fields that every object is read for: its id, and what decides its type.
+    pub(crate) fn sorted_by(&self) -> impl Iterator<Item = &str> {
+        ["id", ODATA_TYPE].into_iter().chain(self.types.iter().filter_map(|known| known.matches.as_ref()).map(MatchRule::field))
+    }
+}
+
+impl TypeContract {
+    /// The fields that are read of an object of this type.
+    fn reads(&self) -> impl Iterator<Item = &str> {
+        let kept = self.meta.iter().map(|kept| kept.field.as_str());
+        self.named_by().chain(kept)
+    }
+
+    /// The fields that are read of an object of this type without being kept in `meta_jsonb`.
+    pub(crate) fn named_by(&self) -> impl Iterator<Item = &str> {
+        self.display_name_field.as_deref().into_iter().chain(self.platform.field())
+    }
+}
+
+impl PlatformRule {
+    /// The field the platform is read from.
+    pub(crate) fn field(&self) -> Option<&str> {
+        match self {
+            Self::None | Self::Fixed(_) => None,
+            Self::OdataType => Some(ODATA_TYPE),
+            Self::Field(field) => Some(field),
+        }
+    }
+}
+
+impl MatchRule {
+    /// The field that decides.
+    pub(crate) fn field(&self) -> &str {
+        match self {
+            Self::OdataType(_) => ODATA_TYPE,
+            Self::FieldStartsWith { field, .. } => field,
+        }
     }
 }

@@ -4,8 +4,16 @@
 //! Nothing here fetches anything. Adding a type is one entry in a data file; what an entry may say is [`PathContract`] and
 //! [`TypeContract`].
 
+mod check;
 mod contract;
+mod data_file;
+mod field;
+mod hash;
+mod object;
+mod observe;
+mod platform;
 mod registry;
+mod value;
 
 pub use contract::{
     ApiVersion, MatchRule, MetaField, MetaKind, Observed, Paging, PathContract, PathKind, PlatformRule, Rejection, TypeContract, Workload,

@@ -1,12 +1,15 @@
 //! The registry: all contracts, read from the data files once.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use lastseen_model::selection::KnownType;
 use lastseen_model::{PolicyType, Vocabulary};
 
 use crate::contract::{PathContract, TypeContract};
+use crate::{check, data_file};
 
-/// All contracts, in registry order.
+/// All contracts, in registry order: the files as they are listed here, the entries as they stand in their file.
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
     paths: Vec<PathContract>,
@@ -31,7 +34,28 @@ pub struct PathPlan<'a> {
     pub wanted: Vec<usize>,
 }
 
-static BUILTIN: LazyLock<Registry> = LazyLock::new(Registry::default);
+macro_rules! shipped {
+    ($($file:literal)*) => {
+        [$(($file, include_str!(concat!("../contracts/", $file))),)*]
+    };
+}
+
+/// The data files that ship with the program.
+const SHIPPED: [(&str, &str); 10] = shipped!(
+    "configuration.toml"
+    "endpoint_security.toml"
+    "compliance.toml"
+    "apps.toml"
+    "enrollment.toml"
+    "updates.toml"
+    "scripts.toml"
+    "conditional_access.toml"
+    "tenant_administration.toml"
+    "cloud_pc.toml"
+);
+
+// Every test that touches the registry reads these files, so a program whose files can't be read is never shipped.
+static BUILTIN: LazyLock<Registry> = LazyLock::new(|| Registry::read(&SHIPPED).unwrap_or_else(|error| panic!("{error}")));
 
 impl Registry {
     /// The registry that ships with the program.
@@ -40,8 +64,20 @@ impl Registry {
     }
 
     /// Reads data files, given as (name, text), and checks them.
-    pub fn read(_files: &[(&str, &str)]) -> Result<Self, RegistryError> {
-        Ok(Self::default())
+    pub fn read(files: &[(&str, &str)]) -> Result<Self, RegistryError> {
+        let mut paths: Vec<PathContract> = Vec::new();
+        for (file, text) in files {
+            let at = |problem: String| RegistryError { file: (*file).to_owned(), problem };
+            for entry in data_file::parse(text).map_err(at)?.paths {
+                let path = check::path(entry).map_err(at)?;
+                if paths.iter().any(|known| (&known.path, known.api_version) == (&path.path, path.api_version)) {
+                    return Err(at(format!("path `{}`: is there twice on {}", path.path, path.api_version.as_str())));
+                }
+                paths.push(path);
+                unique_types(&paths).map_err(at)?;
+            }
+        }
+        Ok(Self { paths })
     }
 
     /// Every path, in registry order.
@@ -61,11 +97,34 @@ impl Registry {
 
     /// The names a selection may use.
     pub fn vocabulary(&self) -> Vocabulary {
-        Vocabulary::default()
+        let known = |(_, known): (&PathContract, &TypeContract)| KnownType {
+            policy_type: known.policy_type.clone(),
+            category: known.category.clone(),
+            enabled: known.enabled,
+        };
+        self.types().map(known).collect()
     }
 
-    /// Which paths to list for these types. A type the registry does not have is passed over.
-    pub fn plan(&self, _scope: &[PolicyType]) -> Vec<PathPlan<'_>> {
-        Vec::new()
+    /// Which paths to list for these types, in registry order. A type the registry does not have is passed over: the scope of
+    /// an older program may hold one.
+    pub fn plan(&self, scope: &[PolicyType]) -> Vec<PathPlan<'_>> {
+        let wanted = |path: &PathContract| -> Vec<usize> {
+            let types = path.types.iter().enumerate();
+            types.filter(|(_, known)| scope.contains(&known.policy_type)).map(|(index, _)| index).collect()
+        };
+        self.paths.iter().map(|path| PathPlan { path, wanted: wanted(path) }).filter(|plan| !plan.wanted.is_empty()).collect()
     }
+}
+
+/// The last path brought no type that is there already.
+fn unique_types(paths: &[PathContract]) -> Result<(), String> {
+    let mut seen: HashMap<&PolicyType, &str> = HashMap::new();
+    for path in paths {
+        for known in &path.types {
+            if let Some(earlier) = seen.insert(&known.policy_type, &path.path) {
+                return Err(format!("path `{}`: type `{}`: is there already, on `{earlier}`", path.path, known.policy_type));
+            }
+        }
+    }
+    Ok(())
 }

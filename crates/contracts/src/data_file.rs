@@ -1,0 +1,73 @@
+//! The shape of a data file. What its entries may say beyond their shape is in `check`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::contract::{ApiVersion, MatchRule, MetaKind, Paging, PathKind, PlatformRule, Workload};
+
+/// A family of types.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DataFile {
+    #[serde(default, rename = "path")]
+    pub(crate) paths: Vec<PathEntry>,
+}
+
+/// `[[path]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PathEntry {
+    pub(crate) path: String,
+    pub(crate) api_version: ApiVersion,
+    #[serde(default)]
+    pub(crate) kind: PathKind,
+    pub(crate) workload: Workload,
+    pub(crate) permission: String,
+    pub(crate) page_size: Option<u32>,
+    #[serde(default)]
+    pub(crate) select: bool,
+    #[serde(default)]
+    pub(crate) paging: Paging,
+    #[serde(default)]
+    pub(crate) optional_feature: bool,
+    pub(crate) evidence: Vec<String>,
+    /// What every type of the path keeps.
+    #[serde(default)]
+    pub(crate) meta: BTreeMap<String, MetaKind>,
+    #[serde(default, rename = "type")]
+    pub(crate) types: Vec<TypeEntry>,
+}
+
+/// `[[path.type]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TypeEntry {
+    pub(crate) key: String,
+    pub(crate) name: String,
+    pub(crate) category: String,
+    #[serde(default = "yes")]
+    pub(crate) enabled: bool,
+    pub(crate) display_name: Option<String>,
+    pub(crate) platform: PlatformRule,
+    #[serde(rename = "match")]
+    pub(crate) matches: Option<MatchRule>,
+    /// What this type keeps beyond the path's.
+    #[serde(default)]
+    pub(crate) meta: BTreeMap<String, MetaKind>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Reads a data file, or says at which line and entry it can't be read.
+pub(crate) fn parse(text: &str) -> Result<DataFile, String> {
+    toml::from_str(text).map_err(|error: toml::de::Error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.lines().count().max(1);
+        // The nearest entry that is named above the fault.
+        let named = |prefix: &str| text.lines().take(line).filter(|text| text.starts_with(prefix)).last().unwrap_or_default().to_owned();
+        format!("line {line} ({}; {}): {}", named("path = "), named("key = "), error.message())
+    })
+}

@@ -1,0 +1,153 @@
+//! The contracts against objects that real tenants hold. The corpus is no part of the project (its objects belong to those
+//! who published them), so where it is not there these tests say so and prove nothing.
+
+#![expect(clippy::print_stderr, reason = "a skipped or read corpus is worth a line to whoever runs the test")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use lastseen_contracts::{ApiVersion, Observed, PathContract, Registry, Rejection};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// A collection's contract, and the texts of its objects.
+type Collection = (&'static PathContract, Vec<Box<RawValue>>);
+
+/// The corpus, seen from the project's root; none where it is not there.
+fn corpus() -> Option<Vec<Collection>> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/intune");
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        eprintln!("skipped: the corpus of real objects is not at ../shared/data/intune, seen from the project's root");
+        return None;
+    };
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("entry").path()).collect();
+    files.sort();
+    let collections: Vec<Collection> = files.iter().filter_map(|file| collection(file)).collect();
+    let objects: usize = collections.iter().map(|(_, objects)| objects.len()).sum();
+    eprintln!("read {objects} objects of {} collections", collections.len());
+    assert!(objects > 0, "the corpus is there, but holds nothing");
+    Some(collections)
+}
+
+fn collection(file: &PathBuf) -> Option<Collection> {
+    let name = file.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".json"))?;
+    let path = format!("/{}", name.replace('.', "/"));
+    if name == "manifest" {
+        return None;
+    }
+    let contract = Registry::builtin().paths().iter().find(|contract| contract.path == path).expect("every collection has a contract");
+    let text = std::fs::read_to_string(file).expect("readable");
+    Some((contract, serde_json::from_str(&text).expect("an array of objects")))
+}
+
+fn all(corpus: &[Collection]) -> impl Iterator<Item = (&'static PathContract, &RawValue)> {
+    corpus.iter().flat_map(|(contract, objects)| objects.iter().map(|object| (*contract, object.as_ref())))
+}
+
+/// Every text inside a value.
+fn texts<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
+    match value {
+        Value::String(text) => found.push(text),
+        Value::Array(values) => values.iter().for_each(|value| texts(value, found)),
+        Value::Object(fields) => fields.values().for_each(|value| texts(value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn r17_every_real_object_becomes_an_observation() {
+    let Some(corpus) = corpus() else { return };
+    let mut types: BTreeMap<&str, usize> = BTreeMap::new();
+    for (contract, object) in all(&corpus) {
+        let id = serde_json::from_str::<Value>(object.get()).expect("json")["id"].as_str().map(str::to_owned);
+        match contract.observe(object.get()) {
+            Ok(Observed { type_index, observation, .. }) => {
+                assert_eq!(Some(observation.external_id.as_str()), id.as_deref());
+                *types.entry(contract.types[type_index].policy_type.as_str()).or_default() += 1;
+            }
+            Err(rejection) => {
+                // The only reason an object of a tenant may be refused: it has no usable id.
+                assert!(matches!(rejection, Rejection::NoId | Rejection::EmptyId | Rejection::LongId), "{}: {rejection:?}", contract.path);
+                assert!(id.is_none_or(|id| id.is_empty() || id.len() > 512), "{}: {rejection:?}", contract.path);
+            }
+        }
+    }
+    for (policy_type, count) in &types {
+        eprintln!("{count:>4} {policy_type}");
+    }
+}
+
+#[test]
+fn i18_nothing_outside_the_whitelist_survives() {
+    let Some(corpus) = corpus() else { return };
+    for (contract, object) in all(&corpus) {
+        let Ok(Observed { type_index, observation, .. }) = contract.observe(object.get()) else { continue };
+        let known = &contract.types[type_index];
+        let whitelist: BTreeSet<&str> = known.meta.iter().map(|kept| kept.field.as_str()).collect();
+        let meta: BTreeMap<String, Value> = serde_json::from_str(&observation.meta).expect("a JSON object");
+        assert!(meta.keys().all(|key| whitelist.contains(key.as_str())), "{}", known.policy_type);
+
+        // Whatever text the observation holds stands in the object under a name that the contract reads.
+        let whole: Value = serde_json::from_str(object.get()).expect("json");
+        let mut foreign = Vec::new();
+        for (key, value) in whole.as_object().expect("an object") {
+            let reads = key == "id"
+                || known.display_name_field.as_deref() == Some(key)
+                || whitelist.iter().any(|field| *field == key || field.split('.').next() == Some(key));
+            if !reads {
+                texts(value, &mut foreign);
+            }
+        }
+        let kept = format!("{} {}", observation.display_name.unwrap_or_default(), observation.meta);
+        for text in foreign.into_iter().filter(|text| text.chars().count() >= 24) {
+            let is_kept_elsewhere = whole.as_object().is_some_and(|fields| {
+                fields.iter().any(|(key, value)| {
+                    (known.display_name_field.as_deref() == Some(key) || whitelist.contains(key.as_str()))
+                        && value.as_str().is_some_and(|value| value.contains(text))
+                })
+            });
+            assert!(is_kept_elsewhere || !kept.contains(text), "{}: a text of another field survived", known.policy_type);
+        }
+        assert!(observation.meta.len() < 2_000, "{}: {} bytes of metadata", known.policy_type, observation.meta.len());
+    }
+}
+
+#[test]
+fn r17_what_is_kept_is_a_small_part_of_what_came() {
+    let Some(corpus) = corpus() else { return };
+    let came: usize = all(&corpus).map(|(_, object)| object.get().len()).sum();
+    let kept =
+        |(contract, object): (&PathContract, &RawValue)| contract.observe(object.get()).map_or(0, |seen| seen.observation.meta.len());
+    let kept: usize = all(&corpus).map(kept).sum();
+    eprintln!("{kept} of {came} bytes are kept as metadata");
+    assert!(kept * 10 < came);
+}
+
+#[test]
+fn every_time_of_a_real_object_is_kept_or_stands_for_none() {
+    let Some(corpus) = corpus() else { return };
+    let mut kept = 0;
+    for (contract, object) in all(&corpus) {
+        let Ok(Observed { observation, .. }) = contract.observe(object.get()) else { continue };
+        let whole: Value = serde_json::from_str(object.get()).expect("json");
+        let meta: Value = serde_json::from_str(&observation.meta).expect("json");
+        for field in ["createdDateTime", "lastModifiedDateTime", "modifiedDateTime"] {
+            let Some(time) = meta[field].as_str() else { continue };
+            let written = whole[field].as_str().expect("a text became a time");
+            assert!(time.len() == 27 && time.ends_with('Z'), "{time}");
+            // To the second, which every form but `/Date(ms)/` shows.
+            assert!(written.starts_with("/Date(") || written[..19] == time[..19], "{written} became {time}");
+            kept += 1;
+        }
+    }
+    eprintln!("{kept} times");
+    assert!(kept > 0);
+}
+
+#[test]
+fn conditional_access_is_read_on_v1_and_intune_on_beta() {
+    for contract in Registry::builtin().paths() {
+        let v1 = contract.path.starts_with("/identity/") || contract.path.starts_with("/policies/authentication");
+        assert_eq!(contract.api_version == ApiVersion::V1, v1, "{}", contract.path);
+    }
+}
