@@ -37,7 +37,7 @@ pub(crate) fn dependencies() -> Step {
         if !answers("cargo", &["deny", "--version"]) {
             return Ok(Outcome::Skipped("cargo-deny is not installed, so licences, bans and sources were not checked".into()));
         }
-        run(&mut cargo(&["deny", "check", "licenses", "bans", "sources"]))?;
+        run(&mut cargo(&["deny", "check", "--hide-inclusion-graph", "licenses", "bans", "sources"]))?;
         Ok(Outcome::Done)
     })
 }
