@@ -1,1 +1,42 @@
 //! The only path to Microsoft: sign-in, listing a path page by page, throttling, retry and the classification of every answer.
+//!
+//! What goes out is `GET` to Graph and `POST` to the token endpoint; no type here can send anything else. What comes back is a
+//! page, or a [`GraphFailure`]: a code of the closed set with bounded fields. No text of an answer leaves this crate but the
+//! objects of a page.
+//!
+//! The way of one request: [`Session::pages`] → the tenant's gate (`gate`, `slots`) → the token (`token`, `sign_in`) → the wire
+//! (`transport`, `body`) → the one table that judges it (`classify`) → the envelope (`envelope`) and its next link (`link`).
+//! Nothing here knows the store.
+
+mod backoff;
+mod body;
+mod classify;
+mod client;
+mod depth;
+mod envelope;
+mod error_body;
+mod failure;
+mod gate;
+mod link;
+mod origin;
+mod pages;
+mod request;
+mod retry_after;
+mod session;
+mod settings;
+mod sign_in;
+mod slots;
+mod timer;
+mod token;
+mod traffic;
+mod transport;
+
+pub use client::GraphClient;
+pub use envelope::RawPage;
+pub use failure::GraphFailure;
+pub use origin::{Endpoints, Origin, OriginError};
+pub use pages::Pages;
+pub use session::Session;
+pub use settings::{Credential, GraphSettings, GraphSetupError};
+pub use timer::{Timer, TokioTimer};
+pub use traffic::Traffic;

@@ -1,0 +1,104 @@
+//! One run's way to one tenant.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use lastseen_contracts::PathContract;
+use lastseen_model::{CorrelationId, ErrorCode, TenantId};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::client::{Inner, Tenant};
+use crate::failure::GraphFailure;
+use crate::pages::Pages;
+use crate::sign_in;
+use crate::token::Token;
+use crate::traffic::{Counters, Traffic};
+
+/// What one run asks of one tenant. Clones are the same session.
+#[derive(Clone)]
+pub struct Session(Arc<Shared>);
+
+struct Shared {
+    client: Arc<Inner>,
+    tenant_id: TenantId,
+    tenant: Arc<Tenant>,
+    correlation: CorrelationId,
+    cancel: CancellationToken,
+    counters: Counters,
+    requests: AtomicU64,
+}
+
+impl Session {
+    pub(crate) fn new(
+        client: Arc<Inner>,
+        tenant_id: TenantId,
+        tenant: Arc<Tenant>,
+        correlation: CorrelationId,
+        cancel: CancellationToken,
+    ) -> Self {
+        Self(Arc::new(Shared {
+            client,
+            tenant_id,
+            tenant,
+            correlation,
+            cancel,
+            counters: Counters::default(),
+            requests: AtomicU64::new(0),
+        }))
+    }
+
+    /// Gets a token, or finds that there is one.
+    ///
+    /// # Errors
+    /// `auth_failed` with Entra's number where the credential is refused, `auth_tenant_mismatch` where the token says that it is
+    /// for another tenant, and the codes of an endpoint that can't be reached.
+    pub async fn sign_in(&self) -> Result<(), GraphFailure> {
+        self.unless_cancelled(async { self.token().await.map(drop) }).await
+    }
+
+    /// The pages of a path. `wanted` are the indexes of its types that the run lists: where it is one alone, a failure names it.
+    pub fn pages(&self, path: &PathContract, wanted: &[usize]) -> Pages {
+        Pages::new(self.clone(), path, wanted)
+    }
+
+    /// What the session sent and got until now.
+    pub fn traffic(&self) -> Traffic {
+        self.0.counters.read()
+    }
+
+    /// Does the work, or ends it where it stands when the run is cancelled.
+    pub(crate) async fn unless_cancelled<T>(&self, work: impl Future<Output = Result<T, GraphFailure>>) -> Result<T, GraphFailure> {
+        tokio::select! {
+            biased;
+            () = self.0.cancel.cancelled() => Err(GraphFailure::of(ErrorCode::Cancelled)),
+            done = work => done,
+        }
+    }
+
+    /// A token that has not expired.
+    pub(crate) async fn token(&self) -> Result<Arc<Token>, GraphFailure> {
+        let timer = &self.0.client.timer;
+        self.0.tenant.token.get(|| timer.now(), sign_in::fetch(self)).await
+    }
+
+    /// The id of the next request: a UUIDv5 of the correlation id and a counter, so that a run's requests can be named in a
+    /// support case by its correlation id alone.
+    pub(crate) fn request_id(&self) -> Uuid {
+        let number = self.0.requests.fetch_add(1, Ordering::Relaxed);
+        Uuid::new_v5(&self.0.correlation.as_uuid(), &number.to_be_bytes())
+    }
+
+    pub(crate) fn client(&self) -> &Inner {
+        &self.0.client
+    }
+    pub(crate) fn tenant(&self) -> &Tenant {
+        &self.0.tenant
+    }
+    pub(crate) fn tenant_id(&self) -> TenantId {
+        self.0.tenant_id
+    }
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.0.counters
+    }
+}

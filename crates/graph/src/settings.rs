@@ -1,0 +1,108 @@
+//! The limits a client keeps to, and what it signs in with.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::origin::Endpoints;
+
+/// Every limit of the client. A limit that stops a listing ends it with a code; none makes it look complete.
+#[derive(Debug, Clone)]
+pub struct GraphSettings {
+    /// Where Graph and its token endpoint are.
+    pub endpoints: Endpoints,
+    /// How long one request may take, from connecting to the last byte of its answer.
+    pub request_timeout: Duration,
+    /// How often one page is asked for before it fails.
+    pub max_attempts: u32,
+    /// How long one page may take with all its retries, from its first request.
+    pub page_budget: Duration,
+    /// The longest `Retry-After` that is waited for; a longer one ends the page at once.
+    pub retry_after_ceiling: Duration,
+    /// The largest body in bytes, as it comes over the wire and unpacked.
+    pub body_cap: u64,
+    /// How deep an answer may nest.
+    pub depth_cap: usize,
+    /// How many pages a listing may have.
+    pub page_cap: u32,
+    /// How often a listing begins again at page one when its page token has expired.
+    pub restarts: u32,
+    /// How many requests of one tenant are under way at once, at most. Fewer after a 429, and slowly more again.
+    pub tenant_concurrency: usize,
+}
+
+impl Default for GraphSettings {
+    fn default() -> Self {
+        Self {
+            endpoints: Endpoints::default(),
+            request_timeout: Duration::from_secs(60),
+            max_attempts: 6,
+            page_budget: Duration::from_mins(5),
+            retry_after_ceiling: Duration::from_mins(2),
+            body_cap: 64 * 1024 * 1024,
+            depth_cap: 64,
+            page_cap: 10_000,
+            restarts: 2,
+            tenant_concurrency: 4,
+        }
+    }
+}
+
+impl GraphSettings {
+    /// Refuses a limit of nothing, under which nothing could ever be listed.
+    pub(crate) fn check(&self) -> Result<(), GraphSetupError> {
+        let nothing = [
+            ("request_timeout", self.request_timeout.is_zero()),
+            ("max_attempts", self.max_attempts == 0),
+            ("body_cap", self.body_cap == 0),
+            ("depth_cap", self.depth_cap == 0),
+            ("page_cap", self.page_cap == 0),
+            ("tenant_concurrency", self.tenant_concurrency == 0),
+        ];
+        match nothing.into_iter().find(|(_, zero)| *zero) {
+            Some((setting, _)) => Err(GraphSetupError::Zero { setting }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What the program signs in with: an app registration and its secret, the same for every tenant that consented to it.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    /// The application's id.
+    pub client_id: String,
+    /// Its secret. `Debug` redacts it.
+    pub secret: SecretString,
+}
+
+/// A client that can't be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum GraphSetupError {
+    /// A limit is zero.
+    #[error("the limit `{setting}` must not be zero")]
+    Zero {
+        /// The field of [`GraphSettings`].
+        setting: &'static str,
+    },
+    /// TLS could not be set up.
+    #[error("TLS could not be set up: this system has no usable CA certificates")]
+    Tls,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_of_nothing_is_refused_by_name() {
+        assert_eq!(GraphSettings::default().check(), Ok(()));
+        let settings = GraphSettings { page_cap: 0, ..GraphSettings::default() };
+        assert_eq!(settings.check(), Err(GraphSetupError::Zero { setting: "page_cap" }));
+    }
+
+    #[test]
+    fn i17_a_credential_does_not_show_its_secret() {
+        let credential = Credential { client_id: "8c2f0c1e".into(), secret: "canary-secret".into() };
+        assert!(!format!("{credential:?}").contains("canary"));
+    }
+}

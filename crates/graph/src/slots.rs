@@ -1,0 +1,164 @@
+//! How many requests of a tenant are under way at once: as many as the setting says, half as many after a 429, and slowly more
+//! again.
+
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::Notify;
+
+use crate::gate::locked;
+
+/// After so many answers in a row without a 429 one more request may be under way.
+const CALM_ANSWERS: u32 = 50;
+
+/// The slots of one tenant.
+#[derive(Debug)]
+pub(crate) struct Slots {
+    most: usize,
+    state: Mutex<State>,
+    freed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    limit: usize,
+    taken: usize,
+    calm: u32,
+    /// Grows with every halving, so that requests sent before it halve nothing again.
+    era: u64,
+}
+
+/// A slot, free again when dropped.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    slots: Arc<Slots>,
+    era: u64,
+}
+
+impl Slots {
+    pub(crate) fn new(most: usize) -> Arc<Self> {
+        Arc::new(Self { most, state: Mutex::new(State { limit: most, taken: 0, calm: 0, era: 0 }), freed: Notify::new() })
+    }
+
+    /// Waits for a slot.
+    pub(crate) async fn take(self: &Arc<Self>) -> Slot {
+        loop {
+            // Registered before looking, so that a slot that is freed in between wakes this one.
+            let mut freed = pin!(self.freed.notified());
+            freed.as_mut().enable();
+            if let Some(slot) = self.try_take() {
+                return slot;
+            }
+            freed.await;
+        }
+    }
+
+    fn try_take(self: &Arc<Self>) -> Option<Slot> {
+        let mut state = locked(&self.state);
+        if state.taken >= state.limit {
+            return None;
+        }
+        state.taken += 1;
+        Some(Slot { slots: Arc::clone(self), era: state.era })
+    }
+}
+
+impl Slot {
+    /// The request of this slot was answered with 429.
+    pub(crate) fn throttled(&self) {
+        let mut state = locked(&self.slots.state);
+        state.calm = 0;
+        if state.era == self.era {
+            state.era += 1;
+            state.limit = (state.limit / 2).max(1);
+        }
+    }
+
+    /// The request of this slot was answered otherwise.
+    pub(crate) fn answered(&self) {
+        let mut state = locked(&self.slots.state);
+        state.calm += 1;
+        if state.calm >= CALM_ANSWERS && state.limit < self.slots.most {
+            state.calm = 0;
+            state.limit += 1;
+            self.slots.freed.notify_one();
+        }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        locked(&self.slots.state).taken -= 1;
+        self.slots.freed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(slots: &Arc<Slots>) -> Vec<Slot> {
+        std::iter::from_fn(|| slots.try_take()).collect()
+    }
+
+    #[test]
+    fn i13_a_429_halves_what_is_under_way_once_and_calm_brings_it_back() {
+        let slots = Slots::new(4);
+        let first = taken(&slots);
+        assert_eq!(first.len(), 4);
+        first.iter().for_each(Slot::throttled);
+        drop(first);
+        let second = taken(&slots);
+        assert_eq!(second.len(), 2, "four answers of the same storm halve once");
+        second[0].throttled();
+        drop(second);
+        let third = taken(&slots);
+        assert_eq!(third.len(), 1);
+        third[0].throttled();
+        for _ in 0..CALM_ANSWERS {
+            third[0].answered();
+        }
+        drop(third);
+        let fourth = taken(&slots);
+        assert_eq!(fourth.len(), 2);
+        for _ in 0..CALM_ANSWERS * 10 {
+            fourth[0].answered();
+        }
+        drop(fourth);
+        assert_eq!(taken(&slots).len(), 4, "never more than the setting");
+    }
+
+    #[tokio::test]
+    async fn a_freed_slot_wakes_one_that_waits() {
+        let slots = Slots::new(1);
+        let slot = slots.take().await;
+        let waiting = tokio::spawn({
+            let slots = Arc::clone(&slots);
+            async move { slots.take().await }
+        });
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        drop(slot);
+        drop(waiting.await.expect("the waiting task"));
+        assert_eq!(taken(&slots).len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_waiter_that_gives_up_does_not_take_the_wake_up_along() {
+        let slots = Slots::new(1);
+        let slot = slots.take().await;
+        let one = tokio::spawn({
+            let slots = Arc::clone(&slots);
+            async move { slots.take().await }
+        });
+        let other = tokio::spawn({
+            let slots = Arc::clone(&slots);
+            async move { slots.take().await }
+        });
+        tokio::task::yield_now().await;
+        drop(slot);
+        one.abort();
+        drop(one.await);
+        drop(other.await.expect("the other one gets the slot"));
+    }
+}
