@@ -180,13 +180,13 @@ pub struct FinishRun {
 /// What a run asked of Graph and got.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Traffic {
-    /// Requests sent, retries included; sign-in not.
+    /// Requests sent, retries and sign-in included.
     pub requests: u64,
     /// Requests that were sent again.
     pub retries: u64,
     /// Answers 429.
     pub throttled: u64,
-    /// Bytes of bodies received, decompressed.
+    /// Bytes of bodies received, as they came over the wire.
     pub bytes_received: u64,
     /// Keys of objects that no whitelist names, or whose value is of the wrong kind.
     pub meta_keys_dropped: u64,

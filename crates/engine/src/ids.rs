@@ -1,0 +1,47 @@
+//! Where ids come from.
+
+use lastseen_model::{CorrelationId, RunId, WorkerId};
+use rand::RngExt;
+use uuid::Uuid;
+
+/// A fresh run id: UUIDv7, so that ids sort by creation.
+pub(crate) fn new_run_id() -> RunId {
+    RunId::try_from(new_v7()).unwrap_or_else(|_| unreachable_nil())
+}
+
+/// A fresh correlation id.
+pub(crate) fn new_correlation_id() -> CorrelationId {
+    CorrelationId::try_from(new_v7()).unwrap_or_else(|_| unreachable_nil())
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that makes ids")]
+fn new_v7() -> Uuid {
+    Uuid::now_v7()
+}
+
+/// A version 7 id is never the GUID of zeroes: its version bits are set.
+fn unreachable_nil() -> ! {
+    unreachable!("a UUIDv7 has its version bits set")
+}
+
+/// This process as a worker: its number and a random part, so that a restarted process is another worker.
+pub fn new_worker_id() -> WorkerId {
+    WorkerId::new(&format!("{}-{}", std::process::id(), unique_suffix()))
+}
+
+/// Eight random hexadecimal digits.
+pub fn unique_suffix() -> String {
+    format!("{:08x}", rand::rng().random::<u32>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_by_creation_and_differ() {
+        let (one, two) = (new_run_id(), new_run_id());
+        assert!(one < two);
+        assert_ne!(new_worker_id(), new_worker_id());
+    }
+}

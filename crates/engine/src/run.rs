@@ -1,0 +1,323 @@
+//! Leading a run: start, list, finish.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use lastseen_contracts::Registry;
+use lastseen_graph::{GraphClient, GraphFailure, Session, Timer};
+use lastseen_model::{
+    CorrelationId, Ending, ErrorCode, ErrorContext, OnLimit, PolicyType, RunId, Selection, SelectionError, Trigger, WorkerId,
+};
+use lastseen_store::{
+    Claim, ClaimTerms, ClaimedRun, FinishRun, NewRun, RegistryType, RunDetail, RunError, ScopedType, Start, Store, StoreError, TenantScope,
+    Traffic,
+};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::events::{Event, Observer};
+use crate::heartbeat::Heartbeat;
+use crate::ids;
+use crate::path::{PathEnd, PathTask};
+use crate::patience::Patience;
+use crate::settings::EngineSettings;
+
+/// What leads runs. One a process; runs of several tenants may go on at once.
+#[derive(Clone)]
+pub struct Engine {
+    store: Arc<dyn Store>,
+    graph: GraphClient,
+    registry: &'static Registry,
+    timer: Arc<dyn Timer>,
+    worker: WorkerId,
+    settings: EngineSettings,
+}
+
+/// A run that someone wants.
+#[derive(Debug, Clone)]
+pub struct SyncRequest {
+    /// What to list.
+    pub selection: Selection,
+    /// Who asks.
+    pub trigger: Trigger,
+    /// What to do at a limit.
+    pub on_limit: OnLimit,
+}
+
+/// Why there is no run to show. What went wrong within a run is in its record.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// The selection can't be used; no run was made.
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
+    /// The database failed; the run, where there was one, ends when its lease expires.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Another worker's reaping ended the run.
+    #[error("run {0} lost its lease: the database or this machine stood still for too long; the run is recorded as failed (worker_lost)")]
+    LeaseLost(RunId),
+}
+
+impl Engine {
+    /// An engine over a store and a client, with the registry that ships with the program.
+    pub fn new(store: Arc<dyn Store>, graph: GraphClient, timer: Arc<dyn Timer>, worker: WorkerId, settings: EngineSettings) -> Self {
+        Self { store, graph, registry: Registry::builtin(), timer, worker, settings }
+    }
+
+    /// Writes the registry where the database's readers see it. To be done once at start.
+    pub async fn mirror_registry(&self) -> Result<(), StoreError> {
+        let row = |(path, known): (&lastseen_contracts::PathContract, &lastseen_contracts::TypeContract)| RegistryType {
+            policy_type: known.policy_type.clone(),
+            category: known.category.clone(),
+            display_name: known.name.clone(),
+            path: path.path.clone(),
+            api_version: path.api_version.as_str().to_owned(),
+        };
+        self.store.mirror_registry(&self.registry.types().map(row).collect::<Vec<_>>()).await
+    }
+
+    /// Syncs a tenant, from start to finish. Cancelling `cancel` ends the run in good order: its open listings are
+    /// `incomplete`, and it is recorded with `cancelled`. Answers the run's record, whatever its status.
+    pub async fn sync(
+        &self,
+        scope: &TenantScope,
+        request: &SyncRequest,
+        observer: Arc<dyn Observer>,
+        cancel: CancellationToken,
+    ) -> Result<RunDetail, SyncError> {
+        let types = self.registry.vocabulary().scope(&request.selection)?;
+        let terms = self.terms(&types);
+        let run = NewRun {
+            run_id: ids::new_run_id(),
+            correlation_id: ids::new_correlation_id(),
+            selection: request.selection.clone(),
+            trigger: request.trigger,
+            on_limit: request.on_limit,
+            pending_for: self.settings.pending_for,
+        };
+        let asked_at = self.timer.now();
+        let claimed = match self.store.start_run(scope, &run, &terms).await? {
+            Start::Claimed(claimed) => (claimed, asked_at),
+            Start::Skipped(detail) => return Ok(*detail),
+            Start::Waiting(code) => match self.wait_for_slot(scope, run.run_id, &terms, code, &observer, &cancel).await? {
+                Slot::Claimed(claimed, asked_at) => (claimed, asked_at),
+                Slot::Ended(detail) => return Ok(*detail),
+            },
+        };
+        observer.on(Event::Claimed { run_id: run.run_id, types: types.clone() });
+        self.work(scope, claimed, run.correlation_id, &types, observer, cancel).await
+    }
+
+    fn terms(&self, types: &[PolicyType]) -> ClaimTerms {
+        let scoped = |policy_type: &PolicyType| {
+            let (path, known) = self.registry.find(policy_type)?;
+            Some(ScopedType {
+                policy_type: policy_type.clone(),
+                contract_hash: known.contract_hash,
+                contract_version: known.contract_version,
+                pages_by_offset: path.paging == lastseen_contracts::Paging::Offset,
+            })
+        };
+        ClaimTerms {
+            worker: self.worker.clone(),
+            lease_for: self.settings.lease,
+            pending_for: self.settings.pending_for,
+            limits: self.settings.limits,
+            guard: self.settings.guard,
+            types: types.iter().filter_map(scoped).collect(),
+        }
+    }
+
+    async fn wait_for_slot(
+        &self,
+        scope: &TenantScope,
+        run: RunId,
+        terms: &ClaimTerms,
+        mut code: ErrorCode,
+        observer: &Arc<dyn Observer>,
+        cancel: &CancellationToken,
+    ) -> Result<Slot, SyncError> {
+        loop {
+            observer.on(Event::Waiting { code });
+            tokio::select! {
+                () = self.timer.pause(self.settings.poll_every) => {}
+                () = cancel.cancelled() => {
+                    self.store.cancel_pending(scope, run).await?;
+                    return self.ended(scope, run).await.map(|detail| Slot::Ended(Box::new(detail)));
+                }
+            }
+            let asked_at = self.timer.now();
+            match self.store.claim_run(scope, run, terms).await? {
+                Claim::Claimed(claimed) => return Ok(Slot::Claimed(claimed, asked_at)),
+                Claim::Waiting(still) => code = still,
+                Claim::Ended(detail) => return Ok(Slot::Ended(detail)),
+                Claim::NoSuchRun => return Err(SyncError::LeaseLost(run)),
+            }
+        }
+    }
+
+    async fn ended(&self, scope: &TenantScope, run: RunId) -> Result<RunDetail, SyncError> {
+        self.store.run(scope, run).await?.ok_or(SyncError::LeaseLost(run))
+    }
+
+    /// Lists everything under a claimed lease and finishes the run.
+    async fn work(
+        &self,
+        scope: &TenantScope,
+        (claimed, asked_at): (ClaimedRun, Duration),
+        correlation: CorrelationId,
+        types: &[PolicyType],
+        observer: Arc<dyn Observer>,
+        cancel: CancellationToken,
+    ) -> Result<RunDetail, SyncError> {
+        let run_id = claimed.lease.run_id;
+        let (lost, done) = (CancellationToken::new(), CancellationToken::new());
+        let heartbeat = Heartbeat {
+            store: self.store.clone(),
+            timer: self.timer.clone(),
+            scope: scope.clone(),
+            lease: claimed.lease.clone(),
+            settings: self.settings.clone(),
+            claimed_at: asked_at,
+        };
+        let beating = tokio::spawn(heartbeat.beat(done.clone(), lost.clone()));
+
+        // Whatever ends the run stops its requests.
+        let stop = cancel.child_token();
+        let session = self.graph.session(scope.tenant(), correlation, stop.clone());
+        let dropped = Arc::new(AtomicU64::new(0));
+        let listing = self.list_all(scope, &claimed, types, &session, &dropped, &observer, (&lost, &stop));
+        let verdict = tokio::select! {
+            verdict = listing => verdict,
+            () = lost.cancelled() => Verdict::LeaseLost,
+        };
+        stop.cancel();
+
+        let patience = Patience { timer: self.timer.clone(), budget: self.settings.store_patience, lost: lost.clone() };
+        let finish = match verdict {
+            Verdict::LeaseLost => Err(StoreError::LeaseLost),
+            Verdict::Ended(ending, error) => {
+                let finish = FinishRun { ending, error, traffic: traffic(&session, &dropped) };
+                patience.call(|| self.store.finish_run(scope, &claimed.lease, &finish)).await
+            }
+        };
+        done.cancel();
+        if beating.await.is_err() {
+            tracing::error!(code = "internal", "the heartbeat of a run ended by a bug");
+        }
+        match finish {
+            Ok(detail) => Ok(detail),
+            Err(StoreError::LeaseLost) => Err(SyncError::LeaseLost(run_id)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one run, each used once")]
+    async fn list_all(
+        &self,
+        scope: &TenantScope,
+        claimed: &ClaimedRun,
+        types: &[PolicyType],
+        session: &Session,
+        dropped: &Arc<AtomicU64>,
+        observer: &Arc<dyn Observer>,
+        (lost, stop): (&CancellationToken, &CancellationToken),
+    ) -> Verdict {
+        if let Err(failure) = session.sign_in().await {
+            return Verdict::of_sign_in(failure);
+        }
+        let mut waiting = self.registry.plan(types).into_iter();
+        let mut at_work = JoinSet::new();
+        let mut verdict = Verdict::Ended(Ending::Finished, None);
+        loop {
+            while at_work.len() < self.settings.paths_at_once && verdict.goes_on() {
+                let Some(plan) = waiting.next() else { break };
+                if stop.is_cancelled() {
+                    verdict = Verdict::ended_by(Ending::Cancelled, ErrorCode::Cancelled);
+                    break;
+                }
+                let task = PathTask {
+                    store: self.store.clone(),
+                    timer: self.timer.clone(),
+                    patience: Patience { timer: self.timer.clone(), budget: self.settings.store_patience, lost: lost.clone() },
+                    session: session.clone(),
+                    scope: scope.clone(),
+                    lease: claimed.lease.clone(),
+                    path: plan.path.clone(),
+                    wanted: plan.wanted,
+                    observer: observer.clone(),
+                    dropped: dropped.clone(),
+                };
+                at_work.spawn(task.list());
+            }
+            match at_work.join_next().await {
+                None => return verdict,
+                Some(Ok(end)) => verdict = verdict.after(end),
+                Some(Err(_panicked)) => verdict = verdict.after_bug(),
+            }
+        }
+    }
+}
+
+/// What came of waiting for a slot.
+enum Slot {
+    Claimed(ClaimedRun, Duration),
+    Ended(Box<RunDetail>),
+}
+
+/// How the listing of a run went, as a whole.
+enum Verdict {
+    Ended(Ending, Option<RunError>),
+    LeaseLost,
+}
+
+impl Verdict {
+    fn of_sign_in(failure: GraphFailure) -> Self {
+        let ending = if failure.code == ErrorCode::Cancelled { Ending::Cancelled } else { Ending::SignInFailed };
+        Self::Ended(ending, Some(RunError { code: failure.code, context: failure.context }))
+    }
+
+    /// Whether another path may be begun.
+    fn goes_on(&self) -> bool {
+        matches!(self, Self::Ended(Ending::Finished, _))
+    }
+
+    fn after(self, end: PathEnd) -> Self {
+        match (self, end) {
+            (Self::LeaseLost, _) | (_, PathEnd::LeaseLost) => Self::LeaseLost,
+            (verdict, PathEnd::Settled) => verdict,
+            (Self::Ended(Ending::Finished, _), PathEnd::Cancelled) => Self::ended_by(Ending::Cancelled, ErrorCode::Cancelled),
+            (Self::Ended(Ending::Finished, _), PathEnd::StoreFailed(error)) if error.is_transient() => {
+                Self::ended_by(Ending::Internal, ErrorCode::StoreUnavailable)
+            }
+            (Self::Ended(Ending::Finished, _), PathEnd::StoreFailed(error)) => {
+                tracing::error!(code = "internal", error = %error, "the store refused a page");
+                Self::ended_by(Ending::Internal, ErrorCode::Internal)
+            }
+            (verdict, _) => verdict,
+        }
+    }
+
+    fn after_bug(self) -> Self {
+        match self {
+            Self::LeaseLost => self,
+            Self::Ended(..) => Self::ended_by(Ending::Internal, ErrorCode::Internal),
+        }
+    }
+
+    fn ended_by(ending: Ending, code: ErrorCode) -> Self {
+        Self::Ended(ending, Some(RunError { code, context: ErrorContext::default() }))
+    }
+}
+
+fn traffic(session: &Session, dropped: &AtomicU64) -> Traffic {
+    let traffic = session.traffic();
+    Traffic {
+        requests: traffic.requests,
+        retries: traffic.retries,
+        throttled: traffic.throttled,
+        bytes_received: traffic.bytes_received,
+        meta_keys_dropped: dropped.load(Ordering::Relaxed),
+    }
+}

@@ -1,0 +1,44 @@
+//! The engine's bounds.
+
+use std::time::Duration;
+
+use lastseen_model::{Guard, Limits};
+
+/// How a run is led. Every wait and every number of things at once has its bound here or in the Graph client's settings.
+#[derive(Debug, Clone)]
+pub struct EngineSettings {
+    /// How long a lease runs.
+    pub lease: Duration,
+    /// How often it is renewed; well below `lease`.
+    pub renew_every: Duration,
+    /// How long before its expiry a worker stops trusting a lease that it could not renew.
+    pub lease_margin: Duration,
+    /// How long a pending run lives unless its starter asks again.
+    pub pending_for: Duration,
+    /// How often a waiting start asks again.
+    pub poll_every: Duration,
+    /// How long a verb is tried again while the database is away.
+    pub store_patience: Duration,
+    /// How many paths of one run are listed side by side.
+    pub paths_at_once: usize,
+    /// How many runs may be running.
+    pub limits: Limits,
+    /// The guard's thresholds, stored with every run.
+    pub guard: Guard,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self {
+            lease: Duration::from_secs(60),
+            renew_every: Duration::from_secs(15),
+            lease_margin: Duration::from_secs(5),
+            pending_for: Duration::from_secs(60),
+            poll_every: Duration::from_secs(2),
+            store_patience: Duration::from_secs(30),
+            paths_at_once: 4,
+            limits: Limits::default(),
+            guard: Guard::default(),
+        }
+    }
+}
