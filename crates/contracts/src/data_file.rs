@@ -66,8 +66,25 @@ pub(crate) fn parse(text: &str) -> Result<DataFile, String> {
     toml::from_str(text).map_err(|error: toml::de::Error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
         let line = before.lines().count().max(1);
-        // The nearest entry that is named above the fault.
-        let named = |prefix: &str| text.lines().take(line).filter(|text| text.starts_with(prefix)).last().unwrap_or_default().to_owned();
-        format!("line {line} ({}; {}): {}", named("path = "), named("key = "), error.message())
+        format!("line {line}{}: {}", entry(text, line), error.message())
     })
+}
+
+/// The path and type that a line belongs to, as far as they are named up to there.
+fn entry(text: &str, line: usize) -> String {
+    let (mut path, mut key) = ("", "");
+    for line in text.lines().take(line) {
+        match line {
+            "[[path]]" => (path, key) = ("", ""),
+            "[[path.type]]" => key = "",
+            _ if line.starts_with("path = ") => path = line,
+            _ if line.starts_with("key = ") => key = line,
+            _ => {}
+        }
+    }
+    match (path, key) {
+        ("", _) => String::new(),
+        (path, "") => format!(" ({path})"),
+        (path, key) => format!(" ({path}, {key})"),
+    }
 }

@@ -1,0 +1,9 @@
+//! The contracts from outside: the shipped registry, a made-up one, hostile objects, and a corpus of real ones.
+
+mod corpus;
+mod golden;
+mod hostile;
+mod made_up;
+mod observe;
+mod registry;
+mod shipped;

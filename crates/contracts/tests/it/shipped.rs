@@ -1,0 +1,214 @@
+//! The registry that ships.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lastseen_contracts::{MatchRule, MetaKind, PathKind, Registry, Workload};
+use rstest::rstest;
+
+fn keys(filter: impl Fn(&lastseen_contracts::PathContract, &lastseen_contracts::TypeContract) -> bool) -> BTreeSet<String> {
+    Registry::builtin().types().filter(|(path, known)| filter(path, known)).map(|(_, known)| known.policy_type.to_string()).collect()
+}
+
+#[test]
+fn the_shipped_registry_can_be_read_and_is_of_some_size() {
+    assert!(Registry::builtin().types().count() >= 45);
+}
+
+#[test]
+fn types_whose_permission_exposes_bodies_are_off_unless_named() {
+    let scripts = keys(|path, _| path.permission == "DeviceManagementScripts.Read.All");
+    assert!(!scripts.is_empty());
+    assert!(scripts.is_disjoint(&keys(|_, known| known.enabled)));
+}
+
+#[test]
+fn what_is_off_unless_named() {
+    let off = [
+        "androidDeviceOwnerEnrollmentProfile",
+        "applePushNotificationCertificate",
+        "deviceComplianceScript",
+        "deviceCustomAttributeShellScript",
+        "deviceHealthScript",
+        "deviceManagementScript",
+        "deviceShellScript",
+        "vppToken",
+    ];
+    assert_eq!(keys(|_, known| !known.enabled), off.map(str::to_owned).into());
+}
+
+#[test]
+fn every_enabled_type_has_a_category_that_selects_it() {
+    let mut categories: BTreeMap<&str, usize> = BTreeMap::new();
+    for (_, known) in Registry::builtin().types().filter(|(_, known)| known.enabled) {
+        *categories.entry(known.category.as_str()).or_default() += 1;
+    }
+    let names: Vec<&str> = categories.into_keys().collect();
+    assert_eq!(
+        names,
+        [
+            "Apps",
+            "Compliance",
+            "Conditional access",
+            "Configuration",
+            "Endpoint security",
+            "Enrollment",
+            "Scripts",
+            "Tenant administration",
+            "Updates"
+        ]
+    );
+}
+
+#[test]
+fn conditional_access_has_its_own_budget() {
+    for path in Registry::builtin().paths() {
+        assert_eq!(path.workload == Workload::ConditionalAccess, path.path.starts_with("/identity/conditionalAccess/"), "{}", path.path);
+        assert_eq!(path.workload == Workload::CloudPc, path.path.contains("/virtualEndpoint/"), "{}", path.path);
+    }
+}
+
+#[test]
+fn a_path_that_a_tenant_need_not_have_says_so() {
+    for path in Registry::builtin().paths().iter().filter(|path| path.workload == Workload::CloudPc) {
+        assert!(path.optional_feature, "{}", path.path);
+    }
+}
+
+#[rstest]
+#[case("/deviceManagement/configurationPolicies", Some(100))]
+#[case("/deviceManagement/windowsFeatureUpdateProfiles", Some(200))]
+#[case("/deviceManagement/windowsQualityUpdateProfiles", Some(200))]
+#[case("/deviceManagement/windowsQualityUpdatePolicies", Some(200))]
+#[case("/deviceManagement/windowsDriverUpdateProfiles", Some(200))]
+#[case("/deviceManagement/compliancePolicies", None)]
+fn page_sizes_are_those_that_are_known_to_work(#[case] path: &str, #[case] page_size: Option<u32>) {
+    let contract = Registry::builtin().paths().iter().find(|contract| contract.path == path).expect("shipped");
+    assert_eq!(contract.page_size, page_size);
+}
+
+#[test]
+fn there_are_singletons_views_and_types_without_a_name() {
+    assert!(keys(|path, _| path.kind == PathKind::Singleton).len() >= 3);
+    assert!(keys(|_, known| matches!(known.matches, Some(MatchRule::OdataType(_)))).len() >= 5);
+    assert!(keys(|_, known| matches!(known.matches, Some(MatchRule::FieldStartsWith { .. }))).len() >= 5);
+    assert!(keys(|_, known| known.display_name_field.is_none()).contains("mobileThreatDefenseConnector"));
+}
+
+// What Graph lists, and the type it is filed under. Shapes from what tenants hold, contents made up.
+#[rstest]
+#[case(
+    "/deviceManagement/configurationPolicies",
+    r#"{"id":"1","name":"n","platforms":"windows10","technologies":"mdm","templateReference":{"templateFamily":"none"}}"#,
+    "settingsCatalogPolicy",
+    Some("windows")
+)]
+#[case(
+    "/deviceManagement/configurationPolicies",
+    r#"{"id":"1","name":"n","platforms":"macOS","templateReference":{"templateFamily":"endpointSecurityAntivirus"}}"#,
+    "endpointSecurityPolicy",
+    Some("macos")
+)]
+#[case(
+    "/deviceManagement/configurationPolicies",
+    r#"{"id":"1","name":"n","platforms":"windows10","templateReference":{"templateFamily":"endpointSecurityEndpointPrivilegeManagement"}}"#,
+    "endpointPrivilegeManagementPolicy",
+    Some("windows")
+)]
+#[case(
+    "/deviceManagement/configurationPolicies",
+    r#"{"id":"1","name":"n","platforms":"windows10","templateReference":{"templateFamily":"baseline"}}"#,
+    "securityBaselinePolicy",
+    Some("windows")
+)]
+#[case(
+    "/deviceManagement/configurationPolicies",
+    r#"{"id":"1","name":"n","platforms":"linux","templateReference":{"templateFamily":"deviceConfigurationScripts"}}"#,
+    "linuxScriptPolicy",
+    Some("linux")
+)]
+#[case(
+    "/deviceManagement/configurationPolicies",
+    r#"{"id":"1","name":"n","platforms":["iOS"],"templateReference":null}"#,
+    "settingsCatalogPolicy",
+    Some("ios")
+)]
+#[case(
+    "/deviceManagement/deviceConfigurations",
+    r##"{"id":"1","@odata.type":"#microsoft.graph.windowsUpdateForBusinessConfiguration","displayName":"n"}"##,
+    "windowsUpdateRing",
+    Some("windows")
+)]
+#[case(
+    "/deviceManagement/deviceConfigurations",
+    r##"{"id":"1","@odata.type":"#microsoft.graph.macOSSoftwareUpdateConfiguration","displayName":"n"}"##,
+    "appleUpdatePolicy",
+    Some("macos")
+)]
+#[case(
+    "/deviceManagement/deviceConfigurations",
+    r##"{"id":"1","@odata.type":"#microsoft.graph.aospDeviceOwnerWiFiConfiguration","displayName":"n"}"##,
+    "deviceConfiguration",
+    Some("android")
+)]
+#[case(
+    "/deviceAppManagement/managedAppPolicies",
+    r##"{"id":"T_1","@odata.type":"#microsoft.graph.iosManagedAppProtection","displayName":"n","version":"\"1d005e3a\""}"##,
+    "managedAppPolicy",
+    Some("ios")
+)]
+#[case(
+    "/deviceAppManagement/managedAppPolicies",
+    r##"{"id":"A_1","@odata.type":"#microsoft.graph.targetedManagedAppConfiguration","displayName":"n"}"##,
+    "targetedManagedAppConfiguration",
+    None
+)]
+#[case("/deviceManagement/deviceEnrollmentConfigurations", r##"{"id":"1_DefaultLimit","@odata.type":"#microsoft.graph.deviceEnrollmentLimitConfiguration","displayName":"All users and all devices","priority":0}"##, "enrollmentLimitRestriction", None)]
+#[case(
+    "/deviceManagement/reusablePolicySettings",
+    r#"{"id":"1","displayName":"n","settingDefinitionId":"linux_customcompliance_discoveryscript_reusablesetting"}"#,
+    "linuxComplianceScript",
+    Some("linux")
+)]
+#[case("/deviceManagement/roleScopeTags", r#"{"id":"0","displayName":"Default","isBuiltIn":true}"#, "roleScopeTag", None)]
+#[case(
+    "/deviceManagement/assignmentFilters",
+    r#"{"id":"1","displayName":"n","platform":"windows10AndLater","rule":"(device.deviceName -eq \"x\")"}"#,
+    "assignmentFilter",
+    Some("windows")
+)]
+fn real_shapes_are_filed_under_their_type(#[case] path: &str, #[case] object: &str, #[case] key: &str, #[case] platform: Option<&str>) {
+    let contract = Registry::builtin().paths().iter().find(|contract| contract.path == path).expect("shipped");
+    let seen = contract.observe(object).expect("observed");
+    assert_eq!(contract.types[seen.type_index].policy_type.as_str(), key);
+    assert_eq!(seen.observation.platform.as_deref(), platform);
+    assert!(seen.observation.display_name.is_some());
+}
+
+#[test]
+fn r17_a_selected_path_asks_for_nothing_heavy() {
+    for path in Registry::builtin().paths().iter().filter(|path| path.select) {
+        let fields = path.select_fields();
+        assert!(fields.contains(&"id") && fields.is_sorted(), "{}", path.path);
+        for heavy in
+            ["settings", "omaSettings", "settingInstance", "largeIcon", "scriptContent", "conditions", "description", "rule", "assignments"]
+        {
+            assert!(!fields.contains(&heavy), "{}: {heavy}", path.path);
+        }
+    }
+}
+
+#[test]
+fn the_metadata_of_an_item_is_small_by_its_bounds() {
+    for (_, known) in Registry::builtin().types() {
+        let most: usize = known
+            .meta
+            .iter()
+            .map(|kept| match kept.kind {
+                MetaKind::Text(chars) => chars,
+                MetaKind::TextList { items, chars } => items * chars,
+                MetaKind::Integer | MetaKind::Boolean | MetaKind::Time => 32,
+            })
+            .sum();
+        assert!(most < 16_384, "{}: up to {most} characters", known.policy_type);
+    }
+}
