@@ -212,3 +212,10 @@ fn the_metadata_of_an_item_is_small_by_its_bounds() {
         assert!(most < 16_384, "{}: up to {most} characters", known.policy_type);
     }
 }
+
+#[test]
+fn r08_a_field_that_is_both_kept_and_the_platform_is_counted_once() {
+    let contract = Registry::builtin().paths().iter().find(|path| path.path == "/deviceManagement/configurationPolicies").expect("shipped");
+    let seen = contract.observe(r#"{"id":"1","name":"n","platforms":7}"#).expect("observed");
+    assert_eq!((seen.dropped, seen.observation.platform, seen.observation.meta.as_str()), (1, None, "{}"));
+}
