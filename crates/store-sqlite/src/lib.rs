@@ -1,1 +1,141 @@
 //! The storage verbs in an embedded SQLite file.
+//!
+//! One file, one writer: a pool of one connection writes, each verb in one `BEGIN IMMEDIATE` transaction, and a few readers look at
+//! snapshots (WAL). `transaction` is the only place that opens one. Each verb stands in the file named after its group, its SQL in
+//! the method that uses it; `migrations/` holds the schema and the views, in which the rules about *last seen* and *missing* stand
+//! once, for the program and for whoever reads the file with another tool.
+//!
+//! This crate decides nothing about runs that `lastseen_model` can say; it is no place for retries, clocks of workers or output.
+
+mod bits;
+mod catalogue;
+mod error;
+mod explain;
+mod finish;
+mod fleet;
+mod history;
+mod items;
+mod lease;
+mod migrate;
+mod missing;
+mod notes;
+mod open;
+mod pages;
+mod prune;
+mod reap;
+mod rows;
+mod start;
+mod transaction;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lastseen_model::{ExternalId, PolicyType, RunId};
+use lastseen_store::{
+    Acknowledgement, Claim, ClaimTerms, DatabaseClock, Explanation, FinishRun, ItemPage, ItemQuery, Lease, ListingFailure, Missing,
+    MissingQuery, NewRun, PageRecord, PageStored, Pruned, Reaped, RegistryType, Result, Retention, RunDetail, RunLookup, RunQuery,
+    RunRecord, SelectionRecord, Start, Store, TenantRecord, TenantScope,
+};
+use sqlx::SqlitePool;
+
+/// A database of Lastseen in one file. Cheap to clone; clones share the connections.
+#[derive(Debug, Clone)]
+pub struct SqliteStore {
+    path: PathBuf,
+    /// One connection: SQLite has one writer at a time, and waiting here costs less than waiting for the file's lock.
+    writer: SqlitePool,
+    readers: SqlitePool,
+    clock: DatabaseClock,
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn mirror_registry(&self, types: &[RegistryType]) -> Result<()> {
+        fleet::mirror_registry(self, types).await
+    }
+
+    async fn tenants(&self) -> Result<Vec<TenantRecord>> {
+        fleet::tenants(self).await
+    }
+
+    async fn reap_expired(&self) -> Result<Reaped> {
+        reap::reap_expired(self).await
+    }
+
+    async fn register_tenant(&self, scope: &TenantScope, name: Option<&str>) -> Result<()> {
+        fleet::register_tenant(self, scope, name).await
+    }
+
+    async fn start_run(&self, scope: &TenantScope, run: &NewRun, terms: &ClaimTerms) -> Result<Start> {
+        start::start_run(self, scope, run, terms).await
+    }
+
+    async fn claim_run(&self, scope: &TenantScope, run: RunId, terms: &ClaimTerms) -> Result<Claim> {
+        start::claim_run(self, scope, run, terms).await
+    }
+
+    async fn cancel_pending(&self, scope: &TenantScope, run: RunId) -> Result<bool> {
+        start::cancel_pending(self, scope, run).await
+    }
+
+    async fn renew_lease(&self, scope: &TenantScope, lease: &Lease, for_: Duration) -> Result<()> {
+        lease::renew_lease(self, scope, lease, for_).await
+    }
+
+    async fn begin_listings(&self, scope: &TenantScope, lease: &Lease, types: &[PolicyType]) -> Result<()> {
+        lease::begin_listings(self, scope, lease, types).await
+    }
+
+    async fn record_page(&self, scope: &TenantScope, lease: &Lease, page: &PageRecord) -> Result<PageStored> {
+        pages::record_page(self, scope, lease, page).await
+    }
+
+    async fn fail_listings(&self, scope: &TenantScope, lease: &Lease, failure: &ListingFailure) -> Result<()> {
+        finish::fail_listings(self, scope, lease, failure).await
+    }
+
+    async fn finish_run(&self, scope: &TenantScope, lease: &Lease, finish: &FinishRun) -> Result<RunDetail> {
+        finish::finish_run(self, scope, lease, finish).await
+    }
+
+    async fn runs(&self, scope: &TenantScope, query: &RunQuery) -> Result<Vec<RunRecord>> {
+        history::runs(self, scope, query).await
+    }
+
+    async fn run(&self, scope: &TenantScope, run: RunId) -> Result<Option<RunDetail>> {
+        history::run(self, scope, run).await
+    }
+
+    async fn find_run(&self, scope: &TenantScope, part: &str) -> Result<RunLookup> {
+        history::find_run(self, scope, part).await
+    }
+
+    async fn selections(&self, scope: &TenantScope) -> Result<Vec<SelectionRecord>> {
+        history::selections(self, scope).await
+    }
+
+    async fn items(&self, scope: &TenantScope, query: &ItemQuery) -> Result<ItemPage> {
+        items::items(self, scope, query).await
+    }
+
+    async fn missing(&self, scope: &TenantScope, query: &MissingQuery) -> Result<Missing> {
+        missing::missing(self, scope, query).await
+    }
+
+    async fn explain(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<Option<Explanation>> {
+        explain::explain(self, scope, policy_type, external_id).await
+    }
+
+    async fn acknowledge(&self, scope: &TenantScope, note: &Acknowledgement) -> Result<bool> {
+        notes::acknowledge(self, scope, note).await
+    }
+
+    async fn unacknowledge(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<bool> {
+        notes::unacknowledge(self, scope, policy_type, external_id).await
+    }
+
+    async fn prune(&self, scope: &TenantScope, retention: &Retention) -> Result<Pruned> {
+        prune::prune(self, scope, retention).await
+    }
+}

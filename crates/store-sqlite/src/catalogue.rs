@@ -1,0 +1,213 @@
+//! Items: found by Graph's id, made when they are new, rewritten when they changed. Nothing here deletes one.
+
+use std::collections::HashMap;
+
+use lastseen_model::{ContractVersion, Fingerprint, Observation, Ordinal, PolicyType};
+use lastseen_store::{Result, StoreError};
+use sqlx::QueryBuilder;
+
+use crate::error::of_statement;
+use crate::transaction::{WriteTx, met};
+
+/// Rows of one INSERT: its 14 parameters a row stay below SQLite's limit, and a page needs two texts of the statement at most.
+const ROWS_AT_ONCE: usize = 100;
+
+/// What a page saw of one type.
+pub(crate) struct Observed {
+    /// The ordinals of its items, each once.
+    pub(crate) ordinals: Vec<Ordinal>,
+    /// How many of them are new.
+    pub(crate) created: u32,
+    /// How many differ from what was stored under the same contract version.
+    pub(crate) changed: u32,
+}
+
+/// Finds or makes an item for each observation. An id that comes twice counts once, with what came last.
+pub(crate) async fn observe(
+    tx: &mut WriteTx,
+    tenant: &str,
+    run: &str,
+    policy_type: &PolicyType,
+    version: &ContractVersion,
+    observations: &[Observation],
+) -> Result<Observed> {
+    let observations = last_of_each(observations);
+    if observations.is_empty() {
+        return Ok(Observed { ordinals: Vec::new(), created: 0, changed: 0 });
+    }
+    let mut known = look_up(tx, tenant, policy_type, version, &observations).await?;
+    let mut ordinals = Vec::with_capacity(observations.len());
+    let mut new = Vec::new();
+    let mut changed = 0;
+    for (place, observation) in observations.iter().enumerate() {
+        let Some(item) = known[place].take() else {
+            new.push(*observation);
+            continue;
+        };
+        ordinals.push(item.ordinal);
+        if item.fingerprint != observation.fingerprint {
+            rewrite(tx, tenant, policy_type, version, item.ordinal, observation).await?;
+            changed += u32::from(item.same_version);
+        }
+    }
+    let first = take_ordinals(tx, tenant, policy_type, new.len()).await?;
+    for (chunk, begin) in new.chunks(ROWS_AT_ONCE).zip((first..).step_by(ROWS_AT_ONCE)) {
+        insert(tx, tenant, run, policy_type, version, begin, chunk).await?;
+    }
+    let created = u32::try_from(new.len()).unwrap_or(u32::MAX);
+    ordinals.extend((first..).take(new.len()));
+    Ok(Observed { ordinals, created, changed })
+}
+
+/// Each id once, where it came first, with what came last.
+fn last_of_each(observations: &[Observation]) -> Vec<&Observation> {
+    let mut places = HashMap::with_capacity(observations.len());
+    let mut kept: Vec<&Observation> = Vec::with_capacity(observations.len());
+    for observation in observations {
+        let place = *places.entry(observation.external_id.as_str()).or_insert(kept.len());
+        match kept.get_mut(place) {
+            Some(earlier) => *earlier = observation,
+            None => kept.push(observation),
+        }
+    }
+    kept
+}
+
+/// An item as it is stored.
+struct Known {
+    ordinal: Ordinal,
+    fingerprint: Fingerprint,
+    same_version: bool,
+}
+
+/// The stored items of the observations, each at its observation's place.
+async fn look_up(
+    tx: &mut WriteTx,
+    tenant: &str,
+    policy_type: &PolicyType,
+    version: &ContractVersion,
+    observations: &[&Observation],
+) -> Result<Vec<Option<Known>>> {
+    let ids: serde_json::Value = observations.iter().map(|observation| observation.external_id.as_str()).collect();
+    // One statement a page: the ids go in as one JSON array, and each is one probe of the unique index (CROSS JOIN keeps the order).
+    let rows: Vec<(i64, Ordinal, String, bool)> = sqlx::query_as(
+        "SELECT j.key, c.ordinal, c.fingerprint, c.contract_version = ?3
+         FROM json_each(?4) j
+         CROSS JOIN catalogue c ON c.tenant_id = ?1 AND c.policy_type = ?2 AND c.external_id = j.value",
+    )
+    .bind(tenant)
+    .bind(policy_type.as_str())
+    .bind(version.to_string())
+    .bind(ids.to_string())
+    .fetch_all(tx.db())
+    .await
+    .map_err(of_statement)?;
+    let mut known: Vec<Option<Known>> = observations.iter().map(|_| None).collect();
+    for (place, ordinal, fingerprint, same_version) in rows {
+        let wrong = |column| StoreError::Inconsistent { table: "catalogue", column, key: ordinal.to_string() };
+        let fingerprint = fingerprint.parse().map_err(|_| wrong("fingerprint"))?;
+        let place = usize::try_from(place).ok().and_then(|place| known.get_mut(place)).ok_or_else(|| wrong("external_id"))?;
+        *place = Some(Known { ordinal, fingerprint, same_version });
+    }
+    Ok(known)
+}
+
+/// Gives out `count` ordinals and answers the first. The write lock stands for the row lock that two runs would take turns on.
+async fn take_ordinals(tx: &mut WriteTx, tenant: &str, policy_type: &PolicyType, count: usize) -> Result<Ordinal> {
+    if count == 0 {
+        return Ok(0);
+    }
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    sqlx::query_scalar(
+        "INSERT INTO ordinals (tenant_id, policy_type, next_ordinal) VALUES (?1, ?2, ?3)
+         ON CONFLICT (tenant_id, policy_type) DO UPDATE SET next_ordinal = next_ordinal + excluded.next_ordinal
+         RETURNING next_ordinal - ?3",
+    )
+    .bind(tenant)
+    .bind(policy_type.as_str())
+    .bind(count)
+    .fetch_one(tx.db())
+    .await
+    .map_err(of_statement)
+}
+
+async fn insert(
+    tx: &mut WriteTx,
+    tenant: &str,
+    run: &str,
+    policy_type: &PolicyType,
+    version: &ContractVersion,
+    first: Ordinal,
+    new: &[&Observation],
+) -> Result<()> {
+    let now = tx.now;
+    let version = version.to_string();
+    let mut sql = QueryBuilder::new(
+        "INSERT INTO catalogue (tenant_id, policy_type, ordinal, external_id, fingerprint, contract_version, display_name, platform,
+                                assignment_count, first_seen_at, first_seen_run_id, changed_at, meta_jsonb, search_text) ",
+    );
+    sql.push_values(new.iter().zip(first..), |mut row, (observation, ordinal)| {
+        row.push_bind(tenant)
+            .push_bind(policy_type.as_str())
+            .push_bind(ordinal)
+            .push_bind(observation.external_id.as_str())
+            .push_bind(observation.fingerprint.to_string())
+            .push_bind(&version)
+            .push_bind(observation.display_name.as_deref())
+            .push_bind(observation.platform.as_deref())
+            .push_bind(observation.assignment_count)
+            .push_bind(now)
+            .push_bind(run)
+            .push_bind(now)
+            .push_bind(&observation.meta)
+            .push_bind(search_text(observation));
+    });
+    let done = sql.build().persistent(new.len() == ROWS_AT_ONCE).execute(tx.db()).await.map_err(of_statement)?;
+    met("record_page", new.len() as u64, done.rows_affected())
+}
+
+/// Writes what was observed over what is stored. Under a new contract version the item itself did not change: it was observed
+/// in another way.
+async fn rewrite(
+    tx: &mut WriteTx,
+    tenant: &str,
+    policy_type: &PolicyType,
+    version: &ContractVersion,
+    ordinal: Ordinal,
+    observation: &Observation,
+) -> Result<()> {
+    let now = tx.now;
+    let done = sqlx::query(
+        "UPDATE catalogue SET
+             changed_at = iif(contract_version = ?4, ?5, changed_at),
+             contract_version = ?4, fingerprint = ?6, display_name = ?7, platform = ?8, assignment_count = ?9, meta_jsonb = ?10,
+             search_text = ?11
+         WHERE tenant_id = ?1 AND policy_type = ?2 AND ordinal = ?3",
+    )
+    .bind(tenant)
+    .bind(policy_type.as_str())
+    .bind(ordinal)
+    .bind(version.to_string())
+    .bind(now)
+    .bind(observation.fingerprint.to_string())
+    .bind(observation.display_name.as_deref())
+    .bind(observation.platform.as_deref())
+    .bind(observation.assignment_count)
+    .bind(&observation.meta)
+    .bind(search_text(observation))
+    .execute(tx.db())
+    .await
+    .map_err(of_statement)?;
+    met("record_page", 1, done.rows_affected())
+}
+
+/// Name and id, folded, one a line.
+fn search_text(observation: &Observation) -> String {
+    fold(&format!("{}\n{}", observation.display_name.as_deref().unwrap_or_default(), observation.external_id))
+}
+
+/// What search compares: lower case by Unicode's rules (SQLite knows ASCII's only), without U+0000, at which SQLite's text functions
+/// stop.
+pub(crate) fn fold(text: &str) -> String {
+    text.to_lowercase().replace('\0', "")
+}

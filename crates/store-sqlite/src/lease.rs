@@ -1,0 +1,73 @@
+//! The right to write for a run, checked in the transaction that writes.
+
+use std::time::Duration;
+
+use lastseen_model::PolicyType;
+use lastseen_store::{Lease, Result, StoreError, TenantScope};
+
+use crate::SqliteStore;
+use crate::error::of_statement;
+use crate::transaction::{WriteTx, met};
+
+/// A length of time in microseconds.
+pub(crate) fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Goes on only when the run is this worker's, still runs, and its lease has not expired, reaped or not. The transaction holds the
+/// write lock, so nobody ends the run before it commits.
+pub(crate) async fn check(tx: &mut WriteTx, scope: &TenantScope, lease: &Lease) -> Result<()> {
+    let now = tx.now;
+    let held: Option<i64> = sqlx::query_scalar(
+        "SELECT 1 FROM sync_runs
+         WHERE tenant_id = ?1 AND run_id = ?2 AND run_no = ?3 AND worker = ?4 AND status = 'running' AND lease_until > ?5",
+    )
+    .bind(scope.tenant().to_string())
+    .bind(lease.run_id.to_string())
+    .bind(lease.fence)
+    .bind(lease.worker.as_str())
+    .bind(now)
+    .fetch_optional(tx.db())
+    .await
+    .map_err(of_statement)?;
+    held.map(|_| ()).ok_or(StoreError::LeaseLost)
+}
+
+pub(crate) async fn renew_lease(store: &SqliteStore, scope: &TenantScope, lease: &Lease, for_: Duration) -> Result<()> {
+    let mut tx = store.write().await?;
+    check(&mut tx, scope, lease).await?;
+    let until = tx.now.saturating_add(micros(for_));
+    let done = sqlx::query("UPDATE sync_runs SET lease_until = ?3 WHERE tenant_id = ?1 AND run_id = ?2 AND run_no = ?4")
+        .bind(scope.tenant().to_string())
+        .bind(lease.run_id.to_string())
+        .bind(until)
+        .bind(lease.fence)
+        .execute(tx.db())
+        .await
+        .map_err(of_statement)?;
+    met("renew_lease", 1, done.rows_affected())?;
+    tx.commit().await
+}
+
+pub(crate) async fn begin_listings(store: &SqliteStore, scope: &TenantScope, lease: &Lease, types: &[PolicyType]) -> Result<()> {
+    let mut tx = store.write().await?;
+    check(&mut tx, scope, lease).await?;
+    let now = tx.now;
+    for policy_type in types {
+        let done = sqlx::query(
+            "UPDATE listings SET started_at = iif(outcome IS NULL, coalesce(started_at, ?4), started_at)
+             WHERE tenant_id = ?1 AND run_id = ?2 AND policy_type = ?3",
+        )
+        .bind(scope.tenant().to_string())
+        .bind(lease.run_id.to_string())
+        .bind(policy_type.as_str())
+        .bind(now)
+        .execute(tx.db())
+        .await
+        .map_err(of_statement)?;
+        if done.rows_affected() == 0 {
+            return Err(StoreError::ListingNotOpen(policy_type.clone()));
+        }
+    }
+    tx.commit().await
+}

@@ -1,0 +1,48 @@
+//! A person's note on a missing item. It stands beside the evidence and changes nothing that is derived.
+
+use lastseen_model::{ExternalId, PolicyType};
+use lastseen_store::{Acknowledgement, Result, TenantScope};
+
+use crate::SqliteStore;
+use crate::error::of_statement;
+
+pub(crate) async fn acknowledge(store: &SqliteStore, scope: &TenantScope, note: &Acknowledgement) -> Result<bool> {
+    let mut tx = store.write().await?;
+    let now = tx.now;
+    let done = sqlx::query(
+        "INSERT INTO acknowledgements (tenant_id, policy_type, external_id, author, note, acknowledged_at, at_no)
+         SELECT c.tenant_id, c.policy_type, c.external_id, ?4, ?5, ?6, s.last_no FROM catalogue c, sequence s
+         WHERE c.tenant_id = ?1 AND c.policy_type = ?2 AND c.external_id = ?3
+         ON CONFLICT (tenant_id, policy_type, external_id) DO UPDATE SET
+             author = excluded.author, note = excluded.note, acknowledged_at = excluded.acknowledged_at, at_no = excluded.at_no",
+    )
+    .bind(scope.tenant().to_string())
+    .bind(note.policy_type.as_str())
+    .bind(note.external_id.as_str())
+    .bind(&note.author)
+    .bind(&note.note)
+    .bind(now)
+    .execute(tx.db())
+    .await
+    .map_err(of_statement)?;
+    tx.commit().await?;
+    Ok(done.rows_affected() == 1)
+}
+
+pub(crate) async fn unacknowledge(
+    store: &SqliteStore,
+    scope: &TenantScope,
+    policy_type: &PolicyType,
+    external_id: &ExternalId,
+) -> Result<bool> {
+    let mut tx = store.write().await?;
+    let done = sqlx::query("DELETE FROM acknowledgements WHERE tenant_id = ?1 AND policy_type = ?2 AND external_id = ?3")
+        .bind(scope.tenant().to_string())
+        .bind(policy_type.as_str())
+        .bind(external_id.as_str())
+        .execute(tx.db())
+        .await
+        .map_err(of_statement)?;
+    tx.commit().await?;
+    Ok(done.rows_affected() == 1)
+}

@@ -1,0 +1,173 @@
+//! One page of a path, stored in one transaction for all the types that share it.
+
+use lastseen_model::{ContractVersion, ErrorCode, ErrorContext, ListingOutcome, Ordinal, OrdinalBitmap, PageEnd, PolicyType};
+use lastseen_store::{Lease, PageRecord, PageStored, Result, StoreError, TenantScope};
+
+use crate::SqliteStore;
+use crate::bits::without;
+use crate::catalogue::{Observed, observe};
+use crate::error::of_statement;
+use crate::finish::record_error;
+use crate::lease::check;
+use crate::rows::Fields;
+use crate::transaction::{WriteTx, met};
+
+/// A listing as it stands before the page.
+struct Standing {
+    policy_type: PolicyType,
+    position: u32,
+    contract_version: ContractVersion,
+    known_before: Ordinal,
+    base_run_id: Option<String>,
+    outcome: Option<ListingOutcome>,
+    pages: u32,
+    rejected: u64,
+    observed: OrdinalBitmap,
+}
+
+pub(crate) async fn record_page(store: &SqliteStore, scope: &TenantScope, lease: &Lease, page: &PageRecord) -> Result<PageStored> {
+    let mut tx = store.write().await?;
+    check(&mut tx, scope, lease).await?;
+    let (tenant, run) = (scope.tenant().to_string(), lease.run_id.to_string());
+
+    let mut standings = Vec::with_capacity(page.listings.len());
+    for listing in &page.listings {
+        standings.push(standing(&mut tx, &tenant, &run, &listing.policy_type).await?);
+    }
+    if standings.iter().all(|standing| page.page <= standing.pages) {
+        return Ok(PageStored::AlreadyStored);
+    }
+    if let Some(ended) = standings.iter().find(|standing| standing.outcome.is_some()) {
+        return Err(StoreError::ListingNotOpen(ended.policy_type.clone()));
+    }
+    if let Some(gap) = standings.iter().find(|standing| standing.pages + 1 != page.page) {
+        return Err(StoreError::PageOutOfOrder { page: page.page, expected: gap.pages + 1 });
+    }
+
+    let no = tx.next_no().await?;
+    let end = end_of(page, &standings);
+    let first = standings.iter().min_by_key(|standing| standing.position).map(|standing| standing.policy_type.clone());
+    let (mut created, mut changed) = (0, 0);
+    for (standing, listing) in standings.into_iter().zip(&page.listings) {
+        let seen = observe(&mut tx, &tenant, &run, &standing.policy_type, &standing.contract_version, &listing.observations).await?;
+        created += seen.created;
+        changed += seen.changed;
+        let rejected = if first.as_ref() == Some(&standing.policy_type) { page.rejected } else { 0 };
+        store_listing(&mut tx, &tenant, &run, &PageOfListing { standing, seen, rejected, page: page.page, no, end }).await?;
+    }
+    if end == Some(PageEnd::Rejected) {
+        let context = ErrorContext { policy_type: first, page: Some(page.page), ..ErrorContext::default() };
+        record_error(&mut tx, &tenant, &run, ErrorCode::ItemRejected, &context).await?;
+    }
+    tx.commit().await?;
+    Ok(PageStored::Stored { created, changed })
+}
+
+/// How the page ends its listings. Whatever the caller says, a path on which an object was rejected is not complete.
+fn end_of(page: &PageRecord, standings: &[Standing]) -> Option<PageEnd> {
+    let rejected = page.rejected > 0 || standings.iter().any(|standing| standing.rejected > 0);
+    page.end.map(|end| if rejected { PageEnd::Rejected } else { end })
+}
+
+async fn standing(tx: &mut WriteTx, tenant: &str, run: &str, policy_type: &PolicyType) -> Result<Standing> {
+    let row = sqlx::query(
+        "SELECT policy_type, position, contract_version, known_before, base_run_id, outcome, pages, items_rejected, observed
+         FROM listings WHERE tenant_id = ?1 AND run_id = ?2 AND policy_type = ?3",
+    )
+    .bind(tenant)
+    .bind(run)
+    .bind(policy_type.as_str())
+    .fetch_optional(tx.db())
+    .await
+    .map_err(of_statement)?
+    .ok_or_else(|| StoreError::ListingNotOpen(policy_type.clone()))?;
+    let listing = Fields::of(&row, "listings", "policy_type");
+    Ok(Standing {
+        policy_type: policy_type.clone(),
+        position: listing.number("position")?,
+        contract_version: listing.word("contract_version")?,
+        known_before: listing.number("known_before")?,
+        base_run_id: listing.text("base_run_id")?.map(str::to_owned),
+        outcome: listing.option_word("outcome")?,
+        pages: listing.number("pages")?,
+        rejected: listing.number("items_rejected")?,
+        observed: listing.bitmap("observed")?,
+    })
+}
+
+/// What a page adds to one of its listings.
+struct PageOfListing {
+    standing: Standing,
+    seen: Observed,
+    rejected: u32,
+    page: u32,
+    no: i64,
+    end: Option<PageEnd>,
+}
+
+/// Sets the page's bits and stores bitmap, counts, number, time and outcome.
+async fn store_listing(tx: &mut WriteTx, tenant: &str, run: &str, page: &PageOfListing) -> Result<()> {
+    let standing = &page.standing;
+    let mut observed = standing.observed.clone();
+    let (mut new, mut known) = (0u32, 0u32);
+    for ordinal in &page.seen.ordinals {
+        if observed.insert(*ordinal) {
+            new += 1;
+            known += u32::from(*ordinal < standing.known_before);
+        }
+    }
+    let (outcome, code) = match page.end {
+        None => (None, None),
+        Some(PageEnd::Complete) => (Some(ListingOutcome::Complete), None),
+        Some(PageEnd::Rejected) => (Some(ListingOutcome::Incomplete), Some(ErrorCode::ItemRejected)),
+    };
+    let base_unseen = match (&standing.base_run_id, outcome) {
+        (Some(base), Some(ListingOutcome::Complete)) => {
+            let base = base_bitmap(tx, tenant, base, &standing.policy_type).await?;
+            Some(i64::try_from(without(&base, &observed).len()).unwrap_or(i64::MAX))
+        }
+        _ => None,
+    };
+    let now = tx.now;
+    // Naming the page before this one makes a type that stands twice on a page an error instead of a lost bit.
+    let done = sqlx::query(
+        "UPDATE listings SET
+             pages = ?4, last_no = ?5, last_page_at = ?6, started_at = coalesce(started_at, ?6),
+             items_observed = items_observed + ?7, items_unseen = items_unseen - ?8, items_created = items_created + ?9,
+             items_changed = items_changed + ?10, items_rejected = items_rejected + ?11,
+             outcome = ?12, error_code = ?13, ended_at = iif(?12 IS NULL, NULL, ?6), base_unseen = ?14, observed = ?15
+         WHERE tenant_id = ?1 AND run_id = ?2 AND policy_type = ?3 AND pages = ?4 - 1 AND outcome IS NULL",
+    )
+    .bind(tenant)
+    .bind(run)
+    .bind(standing.policy_type.as_str())
+    .bind(page.page)
+    .bind(page.no)
+    .bind(now)
+    .bind(new)
+    .bind(known)
+    .bind(page.seen.created)
+    .bind(page.seen.changed)
+    .bind(page.rejected)
+    .bind(outcome.map(ListingOutcome::as_str))
+    .bind(code.map(ErrorCode::as_str))
+    .bind(base_unseen)
+    .bind(observed.as_bytes())
+    .execute(tx.db())
+    .await
+    .map_err(of_statement)?;
+    met("record_page", 1, done.rows_affected())
+}
+
+async fn base_bitmap(tx: &mut WriteTx, tenant: &str, base: &str, policy_type: &PolicyType) -> Result<OrdinalBitmap> {
+    let row = sqlx::query("SELECT policy_type, observed FROM listings WHERE tenant_id = ?1 AND run_id = ?2 AND policy_type = ?3")
+        .bind(tenant)
+        .bind(base)
+        .bind(policy_type.as_str())
+        .fetch_optional(tx.db())
+        .await
+        .map_err(of_statement)?;
+    // Retention keeps the base of every open listing.
+    let missing = || StoreError::Inconsistent { table: "listings", column: "base_run_id", key: policy_type.to_string() };
+    Fields::of(&row.ok_or_else(missing)?, "listings", "policy_type").bitmap("observed")
+}
