@@ -1,1 +1,174 @@
+use rstest::rstest;
+use serde_json::json;
 
+use super::*;
+
+const FIRST: Asked =
+    Asked { kind: PathKind::Collection, depth_cap: 64, optional_feature: false, next_link: false, select: false, fresh_token: false };
+const OPTIONAL: Asked = Asked { optional_feature: true, ..FIRST };
+const LINK: Asked = Asked { next_link: true, ..FIRST };
+const SELECT: Asked = Asked { select: true, ..FIRST };
+const FRESH: Asked = Asked { fresh_token: true, ..FIRST };
+
+const PLAIN: &str = r#"{"error":{"code":"BadRequest","message":"no"}}"#;
+const LICENCE: &str = r#"{"error":{"code":"BadRequest","message":"Request not applicable to target tenant."}}"#;
+
+/// A verdict as text, so that a row of the table reads as one.
+fn said(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Again(again) => {
+            let few = if again.few { ", a few times" } else { "" };
+            let route = if again.route == Route::New { ", over a new connection" } else { "" };
+            format!("again{few}{route}: {}", again.code)
+        }
+        other => other.name().to_owned(),
+    }
+}
+
+fn answer(status: u16, body: &str) -> Answer {
+    let status = StatusCode::from_u16(status).expect("a status");
+    Answer { status, retry_after: None, request_id: None, has_location: false, body: Ok(body.as_bytes().to_vec()) }
+}
+
+#[rstest]
+#[case::a_page(200, r#"{"value":[]}"#, FIRST, "page")]
+#[case::not_json(200, "<html>", FIRST, "again, a few times: graph_invalid_response")]
+#[case::cut_off_json(200, r#"{"value":["#, FIRST, "again, a few times: graph_invalid_response")]
+#[case::an_error_in_a_200(200, r#"{"value":[],"error":{"code":"TooManyRequests"}}"#, FIRST, "graph_invalid_response")]
+#[case::no_value(200, "{}", FIRST, "graph_invalid_response")]
+#[case::created(201, r#"{"value":[]}"#, FIRST, "graph_invalid_response")]
+#[case::no_content(204, "", FIRST, "graph_invalid_response")]
+#[case::part_of_it(206, r#"{"value":[]}"#, FIRST, "graph_invalid_response")]
+#[case::redirect_to_nowhere(302, "", FIRST, "graph_feature_unavailable")]
+#[case::moved_to_nowhere(308, "", LINK, "graph_feature_unavailable")]
+#[case::not_modified(304, "", FIRST, "graph_invalid_response")]
+#[case::bad_request(400, PLAIN, FIRST, "graph_bad_request")]
+#[case::bad_request_where_optional(400, PLAIN, OPTIONAL, "graph_bad_request")]
+#[case::bad_request_with_select(400, PLAIN, SELECT, "without $select")]
+#[case::expired_link(400, PLAIN, LINK, "restart")]
+#[case::no_licence(400, LICENCE, FIRST, "graph_feature_unavailable")]
+#[case::no_licence_with_select(400, LICENCE, SELECT, "graph_feature_unavailable")]
+#[case::no_licence_in_mid_listing(400, LICENCE, LINK, "graph_feature_unavailable")]
+#[case::no_licence_as_403(403, LICENCE, FIRST, "graph_feature_unavailable")]
+#[case::no_licence_as_404(404, LICENCE, FIRST, "graph_feature_unavailable")]
+#[case::no_licence_as_500(500, LICENCE, FIRST, "graph_feature_unavailable")]
+#[case::later_as_400(400, r#"{"error":{"code":"ServiceUnavailable"}}"#, SELECT, "again: graph_unavailable")]
+#[case::later_by_text(400, r#"{"error":{"code":"","message":"Resource temporarily unavailable"}}"#, FIRST, "again: graph_unavailable")]
+#[case::too_many_as_400(400, r#"{"error":{"code":"TooManyRequests"}}"#, LINK, "again: graph_throttled")]
+#[case::unauthorized(401, "", FIRST, "fresh token")]
+#[case::unauthorized_again(401, "", FRESH, "graph_unauthorized")]
+#[case::unauthorized_where_optional(401, LICENCE, Asked { optional_feature: true, ..FRESH }, "graph_unauthorized")]
+#[case::forbidden(403, PLAIN, FIRST, "graph_forbidden")]
+#[case::forbidden_where_optional(403, PLAIN, OPTIONAL, "graph_feature_unavailable")]
+#[case::forbidden_on_a_link(403, PLAIN, LINK, "graph_forbidden")]
+#[case::not_found(404, "", FIRST, "graph_bad_request")]
+#[case::not_found_where_optional(404, "", OPTIONAL, "graph_feature_unavailable")]
+#[case::not_found_on_a_link(404, "", LINK, "graph_bad_request")]
+#[case::method(405, "", FIRST, "graph_bad_request")]
+#[case::request_timeout(408, "", FIRST, "again: graph_timeout")]
+#[case::gone(410, "", FIRST, "graph_bad_request")]
+#[case::gone_link(410, "", LINK, "restart")]
+#[case::unprocessable(422, "", SELECT, "graph_bad_request")]
+#[case::throttled(429, "", FIRST, "again: graph_throttled")]
+#[case::throttled_with_a_licence_text(429, LICENCE, OPTIONAL, "again: graph_throttled")]
+#[case::internal(500, PLAIN, FIRST, "again, a few times: graph_unavailable")]
+#[case::internal_on_a_link(500, "", LINK, "again, a few times: graph_unavailable")]
+#[case::not_implemented(501, "", FIRST, "again: graph_unavailable")]
+#[case::bad_gateway(502, "", FIRST, "again: graph_unavailable")]
+#[case::unavailable(503, "", FIRST, "again, over a new connection: graph_unavailable")]
+#[case::gateway_timeout(504, "", FIRST, "again: graph_unavailable")]
+#[case::bandwidth(509, "", OPTIONAL, "again: graph_unavailable")]
+#[case::beyond(600, "", FIRST, "graph_invalid_response")]
+fn i03_every_answer_is_judged_by_the_one_table(#[case] status: u16, #[case] body: &str, #[case] asked: Asked, #[case] expected: &str) {
+    let (verdict, context) = judge(Ok(answer(status, body)), &asked);
+    assert_eq!(said(&verdict), expected);
+    assert_eq!(context.http_status, Some(status));
+}
+
+#[rstest]
+#[case(Fault::Connection, "again, over a new connection: graph_connection")]
+#[case(Fault::Timeout, "again, over a new connection: graph_timeout")]
+#[case(Fault::CutOff, "again, a few times, over a new connection: graph_invalid_response")]
+#[case(Fault::Garbled, "again, a few times, over a new connection: graph_invalid_response")]
+#[case(Fault::TooLarge, "graph_invalid_response")]
+#[case(Fault::Encoding, "graph_invalid_response")]
+#[case(Fault::Unsendable, "internal")]
+fn i15_no_answer_has_a_code_too_before_and_within_the_body(#[case] fault: Fault, #[case] expected: &str) {
+    let (verdict, context) = judge(Err(fault), &FIRST);
+    assert_eq!((said(&verdict).as_str(), context), (expected, ErrorContext::default()));
+    let (verdict, _) = judge(Ok(Answer { body: Err(fault), ..answer(200, "") }), &FIRST);
+    assert_eq!(said(&verdict), expected);
+}
+
+#[test]
+fn a_redirect_with_a_place_to_go_is_no_licence_answer() {
+    let redirect = Answer { has_location: true, ..answer(302, "") };
+    assert_eq!(said(&judge(Ok(redirect), &OPTIONAL).0), "graph_invalid_response");
+}
+
+#[test]
+fn i25_no_status_but_200_is_ever_a_page() {
+    for status in (100..=999).filter(|status| *status != 200) {
+        for asked in [FIRST, OPTIONAL, LINK, SELECT, FRESH] {
+            let (verdict, _) = judge(Ok(answer(status, r#"{"value":[]}"#)), &asked);
+            assert!(!matches!(verdict, Verdict::Page(_)), "{status}");
+        }
+    }
+}
+
+#[test]
+fn an_error_whose_body_broke_off_is_judged_by_its_status() {
+    let (verdict, _) = judge(Ok(Answer { body: Err(Fault::CutOff), ..answer(403, "") }), &FIRST);
+    assert_eq!(said(&verdict), "graph_forbidden");
+}
+
+#[test]
+fn the_context_keeps_status_code_and_the_request_id_of_the_header_or_else_the_body() {
+    let body =
+        json!({"error": {"code": "Forbidden", "message": "canary", "innerError": {"request-id": "3f1f0f6b-5a54-4c0e-9d6b-8c2f0c1e7a10"}}});
+    let (_, context) = judge(Ok(answer(403, &body.to_string())), &FIRST);
+    assert_eq!(context.graph_code.as_ref().map(lastseen_model::GraphCode::as_str), Some("Forbidden"));
+    assert_eq!(context.request_id.map(|id| id.to_string()).as_deref(), Some("3f1f0f6b-5a54-4c0e-9d6b-8c2f0c1e7a10"));
+    let header = uuid::Uuid::from_u128(7);
+    let (_, context) = judge(Ok(Answer { request_id: Some(header), ..answer(403, &body.to_string()) }), &FIRST);
+    assert_eq!(context.request_id, Some(header));
+}
+
+fn said_of_sign_in(verdict: SignInVerdict) -> String {
+    match verdict {
+        SignInVerdict::Granted(_) => "granted".into(),
+        SignInVerdict::Again(again) => said(&Verdict::Again(again)),
+        SignInVerdict::End(code) => code.to_string(),
+    }
+}
+
+#[rstest]
+#[case(200, r#"{"access_token":"t","expires_in":3599}"#, "granted", None)]
+#[case(200, "<html>", "again, a few times: graph_invalid_response", None)]
+#[case(200, r#"{"error":"x"}"#, "graph_invalid_response", None)]
+#[case(302, "", "graph_invalid_response", None)]
+#[case(400, r#"{"error":"x","error_codes":[90002]}"#, "auth_failed", Some(90_002))]
+#[case(400, r#"{"error":"temporarily_unavailable"}"#, "again: graph_unavailable", None)]
+#[case(401, r#"{"error":"invalid_client","error_codes":[7000215]}"#, "auth_failed", Some(7_000_215))]
+#[case(404, "", "auth_failed", None)]
+#[case(408, "", "again: graph_timeout", None)]
+#[case(429, "", "again: graph_throttled", None)]
+#[case(500, "", "again, a few times: graph_unavailable", None)]
+#[case(503, "", "again, over a new connection: graph_unavailable", None)]
+fn every_answer_of_the_token_endpoint_is_judged(
+    #[case] status: u16,
+    #[case] body: &str,
+    #[case] expected: &str,
+    #[case] aadsts: Option<u32>,
+) {
+    let (verdict, context) = judge_sign_in(Ok(answer(status, body)));
+    assert_eq!((said_of_sign_in(verdict).as_str(), context.aadsts, context.http_status), (expected, aadsts, Some(status)));
+}
+
+#[test]
+fn no_answer_of_the_token_endpoint_has_a_code_too() {
+    let code = |fault| said_of_sign_in(judge_sign_in(Err(fault)).0);
+    assert_eq!(code(Fault::Connection), "again, over a new connection: graph_connection");
+    assert_eq!(code(Fault::Timeout), "again, over a new connection: graph_timeout");
+    assert_eq!(code(Fault::TooLarge), "graph_invalid_response");
+}

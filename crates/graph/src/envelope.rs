@@ -90,6 +90,11 @@ pub(crate) fn read(body: Vec<u8>, kind: PathKind, depth_cap: usize) -> Result<En
     if !depth::within(body.as_bytes(), depth_cap) {
         return Err(Unreadable::TooDeep);
     }
+    // An array would pass for the fields in their order.
+    if !body.trim_start().starts_with('{') {
+        let whole: Result<IgnoredAny, _> = serde_json::from_str(&body);
+        return Err(if whole.is_ok() { Unreadable::NotAPage } else { Unreadable::NotJson });
+    }
     let (objects, next) = match kind {
         PathKind::Collection => {
             let page: Collection<'_> = serde_json::from_str(&body).map_err(|error| unreadable(&error))?;
@@ -100,11 +105,6 @@ pub(crate) fn read(body: Vec<u8>, kind: PathKind, depth_cap: usize) -> Result<En
             (objects, page.next.map(Cow::into_owned))
         }
         PathKind::Singleton => {
-            // Read as an object by its fields, because an array of three would pass for the fields in their order.
-            if !body.trim_start().starts_with('{') {
-                let whole: Result<IgnoredAny, _> = serde_json::from_str(&body);
-                return Err(if whole.is_ok() { Unreadable::NotAPage } else { Unreadable::NotJson });
-            }
             let object: Singleton = serde_json::from_str(&body).map_err(|error| unreadable(&error))?;
             if object.error.is_some() || object.next.is_some() {
                 return Err(Unreadable::NotAPage);

@@ -43,10 +43,10 @@ impl Gates {
         let mut gates = locked(&self.0);
         let gate = gates.entry(workload).or_default();
         if now < gate.closed_until {
-            return Pass::Throttled(gate.closed_until - now);
+            return Pass::Throttled(gate.closed_until.saturating_sub(now));
         }
         if now < gate.next_turn {
-            return Pass::Spaced(gate.next_turn - now);
+            return Pass::Spaced(gate.next_turn.saturating_sub(now));
         }
         if workload == Workload::ConditionalAccess {
             gate.next_turn = now + CONDITIONAL_ACCESS_SPACING;

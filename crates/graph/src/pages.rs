@@ -15,7 +15,7 @@ use crate::session::Session;
 /// that follows can look like the end of a whole listing (I2).
 pub struct Pages {
     session: Session,
-    path: Path,
+    asking: Asking,
     next: Next,
     /// Pages delivered, over all restarts.
     delivered: u32,
@@ -29,7 +29,7 @@ pub struct Pages {
 }
 
 /// What a listing needs to know of its contract.
-struct Path {
+struct Asking {
     path: String,
     version: ApiVersion,
     kind: PathKind,
@@ -60,7 +60,7 @@ impl Pages {
         let restarts_left = session.client().settings.restarts;
         Self {
             session,
-            path: Path {
+            asking: Asking {
                 path: path.path.clone(),
                 version: path.api_version,
                 kind: path.kind,
@@ -92,7 +92,7 @@ impl Pages {
         let outcome = session.unless_cancelled(self.advance()).await;
         outcome.map_err(|mut failure| {
             failure.context.page = Some(self.delivered.saturating_add(1));
-            failure.context.policy_type.clone_from(&self.path.policy_type);
+            failure.context.policy_type.clone_from(&self.asking.policy_type);
             self.failed = Some(failure.clone());
             failure
         })
@@ -108,26 +108,26 @@ impl Pages {
             };
             let settings = &self.session.client().settings;
             let asked = Asked {
-                kind: self.path.kind,
+                kind: self.asking.kind,
                 depth_cap: settings.depth_cap,
-                optional_feature: self.path.optional_feature,
+                optional_feature: self.asking.optional_feature,
                 next_link: matches!(self.next, Next::Link(_)),
                 select,
                 fresh_token: false,
             };
-            match ask(&self.session, self.path.workload, &url, asked).await? {
+            match ask(&self.session, self.asking.workload, &url, asked).await? {
                 Reply::Page(envelope) => return Ok(Some(self.adopt(envelope, &url))),
                 Reply::WithoutSelect => {
                     self.fell_back = true;
                     self.session.counters().retry();
-                    tracing::debug!(path = self.path.path, "asking again without $select");
+                    tracing::debug!(path = self.asking.path, "asking again without $select");
                 }
                 Reply::Restart(failure) => {
                     self.restarts_left = self.restarts_left.checked_sub(1).ok_or(failure)?;
                     self.visited.clear();
                     self.in_pass = 0;
                     self.next = Next::First;
-                    tracing::debug!(path = self.path.path, delivered = self.delivered, "the page token has expired; beginning again");
+                    tracing::debug!(path = self.asking.path, delivered = self.delivered, "the page token has expired; beginning again");
                 }
             }
         }
@@ -135,7 +135,7 @@ impl Pages {
 
     /// The address of page one, and whether it has a `$select`.
     fn first(&self) -> Result<(Url, bool), GraphFailure> {
-        let Path { path, version, select, page_size, .. } = &self.path;
+        let Asking { path, version, select, page_size, .. } = &self.asking;
         let with_select = !select.is_empty() && !self.fell_back && self.session.tenant().takes_select(*version, path);
         let mut options = Vec::new();
         if with_select {
@@ -158,7 +158,7 @@ impl Pages {
         }
         if self.fell_back {
             // Only now is it sure that `$select` was what the path refused.
-            self.session.tenant().refuses_select(self.path.version, &self.path.path);
+            self.session.tenant().refuses_select(self.asking.version, &self.asking.path);
         }
         self.delivered = self.delivered.saturating_add(1);
         self.in_pass = self.in_pass.saturating_add(1);
@@ -167,13 +167,13 @@ impl Pages {
             Some(link) => self.follow(&link).map_or_else(Next::Refused, Next::Link),
         };
         let page = envelope.into_page(self.delivered, matches!(self.next, Next::Nothing));
-        tracing::debug!(path = self.path.path, ?page, "page");
+        tracing::debug!(path = self.asking.path, ?page, "page");
         page
     }
 
     fn follow(&mut self, link: &str) -> Result<Url, ErrorCode> {
         let settings = &self.session.client().settings;
-        let url = link::follow(link, &settings.endpoints.graph, self.path.version.as_str())?;
+        let url = link::follow(link, &settings.endpoints.graph, self.asking.version.as_str())?;
         if !self.visited.note(&url) {
             return Err(ErrorCode::GraphPageLoop);
         }

@@ -35,7 +35,7 @@ impl Default for GraphSettings {
     fn default() -> Self {
         Self {
             endpoints: Endpoints::default(),
-            request_timeout: Duration::from_secs(60),
+            request_timeout: Duration::from_mins(1),
             max_attempts: 6,
             page_budget: Duration::from_mins(5),
             retry_after_ceiling: Duration::from_mins(2),
