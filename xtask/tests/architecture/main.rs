@@ -1,9 +1,10 @@
 //! The architecture, as a test: which crate may lean on which, and what the sources may not say.
 //!
-//! [`edges`] judges the dependencies that `cargo metadata` tells of; [`rules`] judges the sources, which [`sources`] reads and [`tokens`]
+//! [`edges`] judges the dependencies that `cargo metadata` tells of, and [`reasons`] whether each has its line in the documentation; [`rules`] judges the sources, which [`sources`] reads and [`tokens`]
 //! takes apart. Each judge is a function over small inputs with tests that show it refusing; the tests here put the workspace before them.
 
 mod edges;
+mod reasons;
 mod rules;
 mod sources;
 mod sql;
@@ -30,6 +31,13 @@ fn dependencies_point_inward_as_the_architecture_draws_them() {
     let edges = edges::of_workspace().expect("cargo tells of the workspace");
     assert!(edges.iter().any(|edge| edge.from == "lastseen-graph" && edge.to == "reqwest"), "no edge to judge");
     assert_none(&edges::violations(&edges));
+}
+
+#[test]
+fn every_foreign_crate_has_its_line_in_the_documentation_and_no_line_is_left_over() {
+    let edges = edges::of_workspace().expect("cargo tells of the workspace");
+    let text = include_str!("../../../docs/dependencies.md");
+    assert_none(&reasons::violations(&edges, text));
 }
 
 #[test]
