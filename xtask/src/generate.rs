@@ -1,17 +1,18 @@
 //! `cargo xtask generate`: the committed references, written anew from the code.
 
-use crate::command::{cargo, run};
-use crate::step::{Outcome, Step};
+use crate::command::{cargo, run_tests};
+use crate::step::Step;
+use crate::suite::some;
 
 /// The steps. Each reference is written by the very test that compares it, so that the two cannot drift apart.
 pub(crate) fn steps() -> Vec<Step> {
-    vec![command_line_reference()]
+    vec![references()]
 }
 
-fn command_line_reference() -> Step {
-    Step::new("command line reference", "Mend the reference test of lastseen-cli.", || {
-        let mut command = cargo(&["test", "--package", "lastseen-cli", "--test", "reference", "--locked"]);
-        run(command.env("LASTSEEN_GENERATE", "1").env("INSTA_UPDATE", "always"))?;
-        Ok(Outcome::Done)
+/// Command line, configuration and error codes: the tests are in lastseen-cli's `reference` module.
+fn references() -> Step {
+    Step::new("references", "Mend the tests of lastseen-cli's `reference` module.", || {
+        let mut command = cargo(&["test", "--package", "lastseen-cli", "--bin", "lastseen", "--locked", "reference::"]);
+        some(run_tests(command.env("LASTSEEN_GENERATE", "1"))?)
     })
 }

@@ -33,7 +33,7 @@ enum Command {
     Test(suite::Options),
     /// Rebuild the committed references that are generated from the code
     ///
-    /// Runs the reference test of lastseen-cli with LASTSEEN_GENERATE=1, which makes it write what it otherwise compares.
+    /// Runs the reference tests of lastseen-cli with LASTSEEN_GENERATE=1, which makes them write what they otherwise compare.
     /// Look at the difference before committing it.
     Generate,
 }

@@ -61,7 +61,7 @@ fn read_only(mut command: Command) -> Command {
 }
 
 /// A suite without a test is a broken suite, not a good one.
-fn some(tally: Tally) -> Result<Outcome> {
+pub(crate) fn some(tally: Tally) -> Result<Outcome> {
     if tally.passed == 0 {
         bail!("the runner ran no test");
     }

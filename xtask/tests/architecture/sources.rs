@@ -11,7 +11,7 @@ use crate::tokens;
 pub(crate) enum Purpose {
     /// It is part of what runs; the tests within it are set aside by [`tokens::production`].
     Production,
-    /// It is compiled for tests only.
+    /// It is there for tests only.
     Test,
 }
 
@@ -69,7 +69,11 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-/// Marks what is compiled for tests only: the folders that cargo keeps for them, and the modules declared under `#[cfg(test)]`.
+/// The suite for every store is a library, but only tests run it.
+const CONFORMANCE: &str = "store-conformance";
+
+/// Marks what is there for tests only: the conformance suite, the folders that cargo keeps for tests, and the modules declared under
+/// `#[cfg(test)]`.
 pub(crate) fn mark_tests(sources: &mut [Source]) {
     let modules: BTreeSet<String> = sources
         .iter()
@@ -84,7 +88,7 @@ pub(crate) fn mark_tests(sources: &mut [Source]) {
         let in_test_module = modules
             .iter()
             .any(|module| source.path.strip_prefix(module.as_str()).is_some_and(|rest| rest == ".rs" || rest.starts_with('/')));
-        if in_test_folder || in_test_module || tokens::is_test_file(&source.text) {
+        if source.crate_folder() == CONFORMANCE || in_test_folder || in_test_module || tokens::is_test_file(&source.text) {
             source.purpose = Purpose::Test;
         }
     }
@@ -121,7 +125,8 @@ mod tests {
             ("crates/a/src/cases.rs", ""),
             ("crates/a/tests/whole.rs", ""),
             ("crates/a/src/only.rs", "#![cfg(test)] fn a() {}"),
+            ("crates/store-conformance/src/cases.rs", ""),
         ]);
-        assert_eq!(found, [Production, Test, Test, Production, Test, Production, Test, Test]);
+        assert_eq!(found, [Production, Test, Test, Production, Test, Production, Test, Test, Test]);
     }
 }
