@@ -1,0 +1,38 @@
+//! What a database has to bring so that the suite can run against it.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use lastseen_store::{ManualClock, Store};
+use serde_json::{Map, Value};
+
+/// A kind of database.
+#[async_trait]
+pub trait Backend: Send + Sync {
+    /// An empty, migrated database of its own for one test.
+    async fn fresh(&self) -> Box<dyn TestDatabase>;
+}
+
+/// One database under test. Dropping it takes the database away.
+#[async_trait]
+pub trait TestDatabase: Send + Sync {
+    /// A handle.
+    fn store(&self) -> Arc<dyn Store>;
+
+    /// A second handle with connections of its own, as another process would have.
+    async fn another(&self) -> Arc<dyn Store>;
+
+    /// The clock that every handle's verbs read.
+    fn clock(&self) -> ManualClock;
+
+    /// All rows of one of the four views of the SQL contract, or of a table that [`TestDatabase::execute`] made, columns by
+    /// name. Booleans may come as 0 and 1 and JSON as text, as the contract allows.
+    async fn view(&self, view: &str) -> Vec<Map<String, Value>>;
+
+    /// Runs a statement beside Lastseen, as the owner of the database would.
+    async fn execute(&self, sql: &str) -> Result<(), Box<dyn Error + Send + Sync>>;
+
+    /// Puts triggers on a table that refuse these of `INSERT`, `UPDATE` and `DELETE`, whoever asks.
+    async fn refuse(&self, table: &str, writes: &[&str]);
+}

@@ -1,0 +1,142 @@
+//! Two tenants with the same ids: as tenant A with B's ids, every verb answers as for ids that do not exist, and B stays as it is.
+
+use lastseen_model::{Ending, ErrorCode, PageEnd, RunId};
+use lastseen_store::{
+    Acknowledgement, Claim, FinishRun, ItemQuery, Lease, Missing, PageRecord, Retention, RunLookup, RunQuery, Start, StoreError, Traffic,
+};
+
+use crate::fixture::{Desk, LEASE, Lab, MICRO, Open, Told, about, everything, failure, terms};
+use crate::world::{APP, CONFIG, Chosen, id, kind};
+
+fn one_type() -> Chosen {
+    Chosen::types(&[CONFIG])
+}
+
+/// All that a tenant can see of itself.
+async fn sees(desk: &Desk) -> String {
+    let json = |value: serde_json::Result<String>| value.expect("JSON");
+    let runs = desk.store.runs(&desk.scope, &RunQuery { limit: 1_000, ..RunQuery::default() }).await.expect("runs");
+    let mut said = json(serde_json::to_string(&desk.items().await)) + &json(serde_json::to_string(&runs));
+    for run in &runs {
+        said += &json(serde_json::to_string(&desk.run(run.run_id).await));
+    }
+    for chosen in [one_type(), Chosen::types(&[APP])] {
+        said += &json(serde_json::to_string(&desk.missing(&chosen).await));
+    }
+    for item in desk.items().await {
+        let explained = desk.store.explain(&desk.scope, &item.policy_type, &item.external_id).await.expect("an answer");
+        said += &json(serde_json::to_string(&explained));
+    }
+    said + &json(serde_json::to_string(&desk.store.selections(&desk.scope).await.expect("selections")))
+}
+
+/// What every verb that is given ids answers `desk` for these.
+async fn asks(desk: &Desk, run: RunId, lease: &Lease, page: &PageRecord, external_id: &str, hash_of: &Chosen) -> Vec<String> {
+    let (store, scope) = (&desk.store, &desk.scope);
+    let lost = |error: Option<StoreError>| match error {
+        Some(StoreError::LeaseLost) => "lease lost".to_owned(),
+        other => format!("{other:?}"),
+    };
+    let finish = FinishRun { ending: Ending::Finished, error: None, traffic: Traffic::default() };
+    let note = Acknowledgement {
+        policy_type: kind(CONFIG),
+        external_id: id(external_id),
+        author: "eve".into(),
+        note: "mine".into(),
+        acknowledged_at: None,
+    };
+    let found = store.find_run(scope, &run.to_string()[20..]).await.expect("an answer");
+    let before = store.runs(scope, &RunQuery { before: Some(run), limit: 10, ..RunQuery::default() }).await.expect("runs");
+    let claimed = store.claim_run(scope, run, &terms(hash_of)).await.expect("an answer");
+    vec![
+        format!("claims: {}", matches!(claimed, Claim::NoSuchRun)),
+        format!("cancels: {}", store.cancel_pending(scope, run).await.expect("an answer")),
+        format!("renews: {}", lost(store.renew_lease(scope, lease, LEASE).await.err())),
+        format!("begins: {}", lost(store.begin_listings(scope, lease, &[kind(CONFIG)]).await.err())),
+        format!("records: {}", lost(store.record_page(scope, lease, page).await.err())),
+        format!("fails: {}", lost(store.fail_listings(scope, lease, &failure(&[CONFIG], ErrorCode::Internal)).await.err())),
+        format!("finishes: {}", lost(store.finish_run(scope, lease, &finish).await.err())),
+        format!("reads: {:?}", store.run(scope, run).await.expect("an answer")),
+        format!("finds: {}", matches!(found, RunLookup::None)),
+        format!("pages: {}", before.len()),
+        format!(
+            "of the selection: {:?}",
+            store
+                .runs(scope, &RunQuery { selection: Some(hash_of.selection.hash()), limit: 10, ..RunQuery::default() })
+                .await
+                .expect("runs")
+        ),
+        format!("missing: {}", matches!(store.missing(scope, &about(hash_of)).await.expect("an answer"), Missing::NoBaseline)),
+        format!("explains: {:?}", store.explain(scope, &kind(CONFIG), &id(external_id)).await.expect("an answer").is_some()),
+        format!("notes: {}", store.acknowledge(scope, &note).await.expect("an answer")),
+        format!("takes back: {}", store.unacknowledge(scope, &kind(CONFIG), &id(external_id)).await.expect("an answer")),
+        format!("searches: {}", desk.find(&ItemQuery { search: Some(external_id.into()), ..everything() }).await.len()),
+    ]
+}
+
+pub(crate) async fn r05_another_tenants_ids_answer_exactly_as_ids_that_do_not_exist(lab: Lab) {
+    let (mallory, bob) = (lab.desk(1), lab.desk(2));
+    mallory.sync(&Chosen::types(&[APP]), &[(APP, Told::Saw(&["own"]))]).await;
+    bob.sync(&one_type(), &[(CONFIG, Told::Saw(&["bobs", "gone"]))]).await;
+    bob.sync(&one_type(), &[(CONFIG, Told::Saw(&["bobs"]))]).await;
+    let open: Open = bob.start(&one_type()).await;
+    let page = open.page_of(1, &[(CONFIG, &["planted"])], Some(PageEnd::Complete));
+    let before = sees(&bob).await;
+
+    let nobody: RunId = uuid::Uuid::from_bytes([0xee; 16]).try_into().expect("a run id");
+    let none = Lease { run_id: nobody, ..open.lease.clone() };
+    let foreign = asks(&mallory, open.run_id, &open.lease, &page, "gone", &one_type()).await;
+    let absent = asks(&mallory, nobody, &none, &page, "nothing", &one_type()).await;
+    let foreign: Vec<_> = foreign.into_iter().filter(|line| !line.starts_with("pages")).collect();
+    let absent: Vec<_> = absent.into_iter().filter(|line| !line.starts_with("pages")).collect();
+    assert_eq!(foreign, absent);
+    assert!(foreign.iter().all(|line| !line.contains("planted")), "{foreign:?}");
+    assert_eq!(sees(&bob).await, before, "and nothing of the other tenant changed");
+    let own: Vec<_> = mallory.items().await.iter().map(|item| item.external_id.to_string()).collect();
+    assert_eq!(own, ["own"]);
+}
+
+pub(crate) async fn i21_the_same_ids_in_two_tenants_are_two_of_everything(lab: Lab) {
+    let (one, two) = (lab.desk(1), lab.desk(2));
+    one.sync(&one_type(), &[(CONFIG, Told::Saw(&["1", "2"]))]).await;
+    lab.pass(MICRO);
+    two.sync(&one_type(), &[(CONFIG, Told::Saw(&["2", "3"]))]).await;
+    two.sync(&one_type(), &[(CONFIG, Told::Saw(&["3"]))]).await;
+    let ids = async |desk: &Desk| desk.items().await.iter().map(|item| item.external_id.to_string()).collect::<Vec<_>>();
+    assert_eq!((ids(&one).await, ids(&two).await), (vec!["1".into(), "2".into()], vec!["2".to_owned(), "3".to_owned()]));
+    assert_eq!(one.doubts(&one_type()).await, [], "what B misses is not missing for A");
+    assert_eq!(two.doubts(&one_type()).await, [("2".to_owned(), vec![])]);
+    assert_eq!(lab.database.view("inventory_items").await.len(), 4);
+}
+
+pub(crate) async fn r05_a_note_and_a_prune_of_one_tenant_leave_the_other_as_it_is(lab: Lab) {
+    let (one, two) = (lab.desk(1), lab.desk(2));
+    for desk in [&one, &two] {
+        for told in [&["1", "2"][..], &["1"], &["1"], &["1"]] {
+            desk.sync(&one_type(), &[(CONFIG, Told::Saw(told))]).await;
+        }
+    }
+    let before = sees(&two).await;
+    let note = Acknowledgement {
+        policy_type: kind(CONFIG),
+        external_id: id("2"),
+        author: "ada".into(),
+        note: "known".into(),
+        acknowledged_at: None,
+    };
+    assert!(one.store.acknowledge(&one.scope, &note).await.expect("an answer"));
+    let everything = Retention { keep_runs: Some(0), older_than: None };
+    assert!(one.store.prune(&one.scope, &everything).await.expect("a prune").listings > 0);
+    assert_eq!(sees(&two).await, before);
+}
+
+pub(crate) async fn i21_a_run_id_that_another_tenant_used_is_free(lab: Lab) {
+    let (one, two) = (lab.desk(1), lab.desk(2));
+    let new = one.new_run(&one_type(), lastseen_model::OnLimit::Skip);
+    for desk in [&one, &two] {
+        let started = desk.store.start_run(&desk.scope, &new, &terms(&one_type())).await.expect("a start");
+        assert!(matches!(started, Start::Claimed(_)), "{started:?}");
+    }
+    assert_eq!(one.run(new.run_id).await.record.tenant_id, one.scope.tenant());
+    assert_eq!(two.run(new.run_id).await.record.tenant_id, two.scope.tenant());
+}

@@ -1,0 +1,12 @@
+//! The cases, by what they are about. Each takes a fresh database and is named in the list of [`crate::conformance_tests`]; one
+//! that is not named there is dead code, which the lints refuse.
+
+pub(crate) mod answers;
+pub(crate) mod doubts;
+pub(crate) mod guardrails;
+pub(crate) mod isolation;
+pub(crate) mod leases;
+pub(crate) mod lifecycle;
+pub(crate) mod missing;
+pub(crate) mod pages;
+pub(crate) mod retention;

@@ -1,0 +1,102 @@
+//! What a history asks of a database, and what came of it: the common words of model and store.
+
+use std::time::Duration;
+
+use lastseen_model::{ExternalId, PolicyType, RunId, TenantId};
+use lastseen_store::{
+    Acknowledgement, ClaimTerms, FinishRun, ListingFailure, NewRun, PageRecord, PageStored, Pruned, Reaped, Retention, RunDetail,
+};
+
+use crate::model::{ClaimSaid, Model, Refusal, StartSaid};
+
+/// A verb with what it is given. A run is named by its id; who holds its lease is the caller's affair.
+#[derive(Debug, Clone)]
+pub(crate) enum Command {
+    /// `start_run`
+    Start(NewRun, ClaimTerms),
+    /// `claim_run`
+    Claim(RunId, ClaimTerms),
+    /// `cancel_pending`
+    Cancel(RunId),
+    /// `renew_lease`
+    Renew(RunId, Duration),
+    /// `begin_listings`
+    Begin(RunId, Vec<PolicyType>),
+    /// `record_page`
+    Page(RunId, PageRecord),
+    /// `fail_listings`
+    Fail(RunId, ListingFailure),
+    /// `finish_run`
+    Finish(RunId, FinishRun),
+    /// `reap_expired`
+    Reap,
+    /// `acknowledge`
+    Acknowledge(Acknowledgement),
+    /// `unacknowledge`
+    Unacknowledge(PolicyType, ExternalId),
+    /// `prune`
+    Prune(Retention),
+}
+
+/// What came of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// A start or claim gave the run to the worker.
+    Claimed,
+    /// A start was recorded as skipped, or a claim found the run not pending; the run as it is.
+    NotClaimed(Box<RunDetail>),
+    /// It waits.
+    Waiting(lastseen_model::ErrorCode),
+    /// The tenant has no such run.
+    NoSuchRun,
+    /// Yes or no.
+    Flag(bool),
+    /// Done, with nothing to say.
+    Done,
+    /// A page.
+    Page(PageStored),
+    /// The run that ended.
+    Finished(Box<RunDetail>),
+    /// What was reaped.
+    Reaped(Reaped),
+    /// What was pruned.
+    Pruned(Pruned),
+    /// Nothing was written.
+    Refused(Refusal),
+}
+
+impl Model {
+    /// Does what a command says, as the rules say it.
+    pub(crate) fn apply(&mut self, tenant: TenantId, command: &Command) -> Effect {
+        let detail = |model: &Self, run| model.detail(tenant, run).map_or(Effect::NoSuchRun, |run| Effect::NotClaimed(Box::new(run)));
+        let done = |result: Result<(), Refusal>| result.map_or_else(Effect::Refused, |()| Effect::Done);
+        match command {
+            Command::Start(new, terms) => match self.start(tenant, new, terms) {
+                StartSaid::Claimed => Effect::Claimed,
+                StartSaid::Skipped => detail(self, new.run_id),
+                StartSaid::Waiting(code) => Effect::Waiting(code),
+            },
+            Command::Claim(run, terms) => match self.claim(tenant, *run, terms) {
+                ClaimSaid::Claimed => Effect::Claimed,
+                ClaimSaid::Ended => detail(self, *run),
+                ClaimSaid::Waiting(code) => Effect::Waiting(code),
+                ClaimSaid::NoSuchRun => Effect::NoSuchRun,
+            },
+            Command::Cancel(run) => Effect::Flag(self.cancel_pending(tenant, *run)),
+            Command::Renew(run, for_) => done(self.renew(tenant, *run, *for_)),
+            Command::Begin(run, types) => done(self.begin(tenant, *run, types)),
+            Command::Page(run, page) => self.page(tenant, *run, page).map_or_else(Effect::Refused, Effect::Page),
+            Command::Fail(run, failure) => done(self.fail(tenant, *run, failure)),
+            Command::Finish(run, finish) => match self.finish(tenant, *run, finish) {
+                Ok(()) => self.detail(tenant, *run).map_or(Effect::NoSuchRun, |run| Effect::Finished(Box::new(run))),
+                Err(refusal) => Effect::Refused(refusal),
+            },
+            Command::Reap => Effect::Reaped(self.reap()),
+            Command::Acknowledge(note) => Effect::Flag(self.acknowledge(tenant, (note.policy_type.clone(), note.external_id.clone()))),
+            Command::Unacknowledge(policy_type, external_id) => {
+                Effect::Flag(self.unacknowledge(tenant, &(policy_type.clone(), external_id.clone())))
+            }
+            Command::Prune(retention) => Effect::Pruned(self.prune(tenant, retention)),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Holds every answer of the database against the model's.
+
+use lastseen_model::{Confidence, Reference, TenantId};
+use lastseen_store::{ItemQuery, Missing, MissingQuery, RunQuery, Store, TenantScope};
+use proptest::{prop_assert, prop_assert_eq};
+
+use super::player::{Played, Player, selections, tenant_of};
+use crate::model::MissingSaid;
+use crate::world;
+
+/// The references that missing can be asked against.
+const REFERENCES: [Reference; 3] = [Reference::LatestCompleted, Reference::LatestSuccess, Reference::LatestComplete];
+
+impl Player<'_> {
+    /// Compares all that is derived, for both tenants.
+    pub(crate) async fn compare(&mut self) -> Played<()> {
+        for part in [0, 1] {
+            let tenant = tenant_of(part);
+            for chosen in selections() {
+                for reference in REFERENCES {
+                    let said = self.model.missing(tenant, chosen.selection.hash(), reference);
+                    self.tally.answer(said.as_ref());
+                    if let Some(database) = &mut self.database {
+                        let store = database.store();
+                        compare_missing(&*store, tenant, chosen.selection.hash(), reference, said.as_ref()).await?;
+                    }
+                }
+            }
+            let Some(database) = &mut self.database else { continue };
+            let (store, scope) = (database.store(), world::scope_of(tenant));
+            let found = store.items(&scope, &ItemQuery { limit: 10_000, ..ItemQuery::default() }).await.expect("items");
+            prop_assert_eq!(json(&found.items), json(&self.model.items(tenant)), "items");
+            prop_assert_eq!(found.next_cursor, None);
+            let runs = store.runs(&scope, &RunQuery { limit: 1_000, ..RunQuery::default() }).await.expect("runs");
+            let said = self.model.records(tenant);
+            prop_assert_eq!(&runs, &said, "runs");
+            prop_assert_eq!(store.selections(&scope).await.expect("selections"), self.model.selections(tenant), "selections");
+            for run in said.iter().filter(|run| run.status.is_live()).chain(said.first()) {
+                let found = store.run(&scope, run.run_id).await.expect("run");
+                prop_assert_eq!(found, self.model.detail(tenant, run.run_id), "the run's detail");
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares what is too much to compare after every move: all runs' details, explanations, views.
+    pub(crate) async fn compare_at_the_end(&mut self) -> Played<()> {
+        for tenant in [0, 1].map(tenant_of) {
+            self.tally.ends(&self.model.records(tenant));
+        }
+        let Some(database) = &mut self.database else { return Ok(()) };
+        for part in [0, 1] {
+            let (tenant, scope) = (tenant_of(part), world::scope_of(tenant_of(part)));
+            for run in self.model.records(tenant) {
+                let found = database.store().run(&scope, run.run_id).await.expect("run");
+                prop_assert_eq!(found, self.model.detail(tenant, run.run_id), "the run's detail");
+            }
+            compare_explanations(&*database.store(), &scope, &self.model).await?;
+        }
+        super::views::compare(database.under_test, &self.model).await
+    }
+}
+
+async fn compare_missing(
+    store: &dyn Store,
+    tenant: TenantId,
+    selection: lastseen_model::SelectionHash,
+    reference: Reference,
+    said: Option<&MissingSaid>,
+) -> Played<()> {
+    let query = MissingQuery { selection, reference, confidence: None, since: None, acknowledged: true, after: None, limit: 10_000 };
+    let answer = match store.missing(&world::scope_of(tenant), &query).await.expect("missing") {
+        Missing::NoBaseline => None,
+        Missing::Answer(answer) => Some(answer),
+    };
+    let (Some(answer), Some(said)) = (&answer, said) else {
+        prop_assert!(answer.is_none() && said.is_none(), "a baseline on one side only: {:?} and {:?}", answer, said);
+        return Ok(());
+    };
+    prop_assert_eq!(&answer.reference, &said.reference, "the reference");
+    prop_assert_eq!(&answer.coverage, &said.coverage, "coverage");
+    prop_assert_eq!(&answer.items, &said.items, "missing for {:?}", reference);
+    let count = |confidence| said.items.iter().filter(|item| item.confidence == confidence).count() as u64;
+    let acknowledged = said.items.iter().filter(|item| item.acknowledged_at.is_some()).count() as u64;
+    let counts = (answer.high, answer.low, answer.acknowledged, &answer.next_cursor);
+    prop_assert_eq!(counts, (count(Confidence::High), count(Confidence::Low), acknowledged, &None), "the totals");
+    Ok(())
+}
+
+/// An explanation says of an item what the lists say of it.
+async fn compare_explanations(store: &dyn Store, scope: &TenantScope, model: &crate::model::Model) -> Played<()> {
+    let tenant = scope.tenant();
+    for item in model.items(tenant) {
+        let found = store.explain(scope, &item.policy_type, &item.external_id).await.expect("explain").expect("an item that is listed");
+        prop_assert_eq!(json(&found.item), json(&item), "the explained item");
+        prop_assert_eq!(&found.listings, &model.sightings(tenant, &item.policy_type, &item.external_id), "the listings that bear on it");
+        let standing: Vec<_> = found.standing.iter().map(|row| (row.selection_hash, row.missing.as_ref())).collect();
+        let said = model.standing(tenant, &item.policy_type, &item.external_id);
+        let said: Vec<_> = said.iter().map(|(hash, missing)| (*hash, missing.as_ref())).collect();
+        prop_assert_eq!(standing, said, "where it stands");
+    }
+    Ok(())
+}
+
+pub(super) fn json(value: &impl serde::Serialize) -> serde_json::Value {
+    serde_json::to_value(value).expect("answers are JSON")
+}

@@ -1,0 +1,421 @@
+//! Plays a history: resolves each move against what exists, does it in the model and in the database, and holds the two
+//! against each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use lastseen_model::{
+    Ending, ErrorCode, ErrorContext, Guard, Limits, OnLimit, PageEnd, PolicyType, RunId, RunStatus, TenantId, Trigger, WorkerId,
+};
+use lastseen_store::{
+    Acknowledgement, ClaimTerms, FinishRun, ListingFailure, ListingPage, NewRun, PageRecord, Retention, RunError, Traffic,
+};
+use proptest::test_runner::TestCaseError;
+
+use super::command::{Command, Effect};
+use super::database::Database;
+use super::ops::{Op, PageTold, PathTold};
+use super::tally::Tally;
+use super::tenancy::Tenancy;
+use crate::model::{Model, Run};
+use crate::world::{self, Chosen};
+
+/// How long a lease runs.
+const LEASE: Duration = Duration::from_mins(1);
+/// How long a run may wait.
+const PENDING: Duration = Duration::from_secs(90);
+/// How long a move takes.
+const TICK: Duration = Duration::from_millis(1);
+/// What a history may wait for.
+const STEPS: [u64; 6] = [1, 10, 25, 61, 100, 700];
+/// Ages that retention is asked about.
+const AGES: [u64; 4] = [0, 30, 300, 3_600];
+/// How paths break off.
+const FAILURES: [ErrorCode; 6] = [
+    ErrorCode::GraphForbidden,
+    ErrorCode::GraphThrottled,
+    ErrorCode::GraphFeatureUnavailable,
+    ErrorCode::GraphTimeout,
+    ErrorCode::GraphInvalidResponse,
+    ErrorCode::StoreUnavailable,
+];
+
+/// The selections of a history; they overlap.
+pub(super) fn selections() -> [Chosen; 5] {
+    [
+        Chosen::everything(),
+        Chosen::types(&[world::CONFIG, world::APP]),
+        Chosen::category("Configuration"),
+        Chosen::types(&[world::APP, world::SECURITY, world::COMPLIANCE]),
+        Chosen::types(&[world::COMPLIANCE]),
+    ]
+}
+
+/// One history in the playing.
+pub(crate) struct Player<'a> {
+    pub(super) model: Model,
+    pub(super) database: Option<Database<'a>>,
+    pub(super) tally: &'a mut Tally,
+    tenancies: [Tenancy; 2],
+    /// Hash and version of each type's contract.
+    contracts: [(u8, u8); 5],
+    /// Paths of runs on which an object was rejected.
+    rejecting: BTreeSet<(RunId, &'static str)>,
+    runs_made: u64,
+}
+
+/// A result that stops the history when model and database differ.
+pub(crate) type Played<T> = Result<T, TestCaseError>;
+
+impl<'a> Player<'a> {
+    /// A history about to begin; without a database only the model plays.
+    pub(crate) fn new(database: Option<Database<'a>>, tally: &'a mut Tally) -> Self {
+        let now = database.as_ref().map_or(1_800_000_000_000_000, Database::now_micros);
+        Self {
+            model: Model::new(world::at_micros(now), &world::registry()),
+            database,
+            tally,
+            tenancies: [Tenancy::new(), Tenancy::new()],
+            contracts: [(1, 1); 5],
+            rejecting: BTreeSet::new(),
+            runs_made: 0,
+        }
+    }
+
+    /// Plays one move.
+    pub(crate) async fn play(&mut self, op: &Op) -> Played<()> {
+        self.pass(TICK);
+        match op {
+            Op::Sync { tenant, selection, min_items, paths, ending } => self.sync(*tenant, *selection, *min_items, *paths, *ending).await,
+            Op::Start { tenant, selection, min_items, wait } => {
+                let on_limit = if *wait { OnLimit::Wait } else { OnLimit::Skip };
+                self.start(*tenant, *selection, *min_items, on_limit).await.map(|_| ())
+            }
+            Op::Claim { run } => match self.pick(*run, |status| status == RunStatus::Pending).or_else(|| self.pick(*run, |_| true)) {
+                Some((tenant, run)) => {
+                    let Some(terms) = self.terms_again(tenant, run) else { return Ok(()) };
+                    self.send(tenant, Command::Claim(run, terms)).await.map(|_| ())
+                }
+                None => Ok(()),
+            },
+            Op::Cancel { run } => match self.pick(*run, |status| status == RunStatus::Pending).or_else(|| self.pick(*run, |_| true)) {
+                Some((tenant, run)) => self.send(tenant, Command::Cancel(run)).await.map(|_| ()),
+                None => Ok(()),
+            },
+            Op::Begin { run, path } => self.on_path(*run, *path, |_, run, types, _| Some(Command::Begin(run, types))).await,
+            Op::Page { run, path, page } => {
+                let page = *page;
+                self.on_path(*run, *path, move |player, run, types, pages| {
+                    Some(Command::Page(run, player.page(run, &types, pages + 1, page)))
+                })
+                .await
+            }
+            Op::Replay { run, path, mask } => {
+                let told = PageTold { mask: *mask, twice: false, rejected: 2, last: false };
+                self.on_path(*run, *path, move |player, run, types, pages| {
+                    (pages > 0).then(|| Command::Page(run, player.made_page(run, &types, u32::from(told.mask) % pages + 1, told)))
+                })
+                .await
+            }
+            Op::Gap { run, path } => {
+                let told = PageTold { mask: u16::MAX, twice: false, rejected: 0, last: false };
+                self.on_path(*run, *path, move |player, run, types, pages| {
+                    Some(Command::Page(run, player.made_page(run, &types, pages + 2, told)))
+                })
+                .await
+            }
+            Op::Fail { run, path, code } => {
+                let code = FAILURES[usize::from(*code) % FAILURES.len()];
+                self.on_path(*run, *path, move |_, run, types, _| Some(Command::Fail(run, failure(types, code)))).await
+            }
+            Op::Finish { run, ending } => match self.pick(*run, |status| status == RunStatus::Running) {
+                Some((tenant, run)) => self.send(tenant, Command::Finish(run, finish(*ending))).await.map(|_| ()),
+                None => Ok(()),
+            },
+            Op::Complete { run } => match self.pick(*run, |status| status == RunStatus::Running) {
+                Some((tenant, run)) => self.complete(tenant, run).await,
+                None => Ok(()),
+            },
+            Op::Renew { run } => match self.pick(*run, |status| status == RunStatus::Running) {
+                Some((tenant, run)) => self.send(tenant, Command::Renew(run, LEASE)).await.map(|_| ()),
+                None => Ok(()),
+            },
+            Op::Zombie { run, what } => match self.pick(*run, RunStatus::is_completed) {
+                Some((tenant, run)) => self.write_as(tenant, tenant, run, *what).await,
+                None => Ok(()),
+            },
+            Op::Trespass { run, what } => match self.pick(*run, |status| status != RunStatus::Skipped) {
+                Some((tenant, run)) => self.write_as(1 - tenant, tenant, run, *what).await,
+                None => Ok(()),
+            },
+            Op::Advance { by } => {
+                self.pass(Duration::from_secs(STEPS[usize::from(*by) % STEPS.len()]));
+                Ok(())
+            }
+            Op::Reap { later } => {
+                if *later {
+                    self.pass(LEASE);
+                }
+                self.send(0, Command::Reap).await.map(|_| ())
+            }
+            Op::World(change) => {
+                self.tenancies[change.tenant()].change(change);
+                Ok(())
+            }
+            Op::Contract { policy_type, hash } => {
+                let contract = &mut self.contracts[usize::from(*policy_type)];
+                *contract = (contract.0 + u8::from(*hash), contract.1 + 1);
+                Ok(())
+            }
+            Op::Acknowledge { tenant, item } => {
+                let Some((policy_type, external_id)) = self.pick_item(*tenant, *item) else { return Ok(()) };
+                let note = Acknowledgement { policy_type, external_id, author: "ada".into(), note: "known".into(), acknowledged_at: None };
+                self.send(*tenant, Command::Acknowledge(note)).await.map(|_| ())
+            }
+            Op::Unacknowledge { tenant, item } => {
+                let Some((policy_type, external_id)) = self.pick_item(*tenant, *item) else { return Ok(()) };
+                self.send(*tenant, Command::Unacknowledge(policy_type, external_id)).await.map(|_| ())
+            }
+            Op::Prune { tenant, keep_runs, older_than } => {
+                let older_than = older_than.map(|age| Duration::from_secs(AGES[usize::from(age) % AGES.len()]));
+                let retention = Retention { keep_runs: keep_runs.map(u32::from), older_than };
+                self.send(*tenant, Command::Prune(retention)).await.map(|_| ())
+            }
+        }
+    }
+
+    async fn sync(&mut self, tenant: u8, selection: u8, min_items: u8, told: [PathTold; 4], ending: u8) -> Played<()> {
+        let Some(run) = self.start(tenant, selection, min_items, OnLimit::Skip).await? else { return Ok(()) };
+        for ((_, types), told) in self.paths(tenant, run).into_iter().zip(told) {
+            self.tell_path(tenant, run, types, told).await?;
+        }
+        self.send(tenant, Command::Finish(run, finish(ending))).await.map(|_| ())
+    }
+
+    async fn tell_path(&mut self, tenant: u8, run: RunId, types: Vec<PolicyType>, told: PathTold) -> Played<()> {
+        let page = |mask, last| PageTold { mask, twice: false, rejected: 0, last };
+        let (pages, broken) = match told {
+            PathTold::Whole { pages } => ((1..=pages).map(|n| page(u16::MAX, n == pages)).collect(), None),
+            PathTold::LeavesOut { mask } => (vec![page(mask, true)], None),
+            PathTold::BreaksOff { mask, code } => (vec![page(mask, false)], Some(FAILURES[usize::from(code) % FAILURES.len()])),
+            PathTold::Fails { code } => (Vec::new(), Some(FAILURES[usize::from(code) % FAILURES.len()])),
+            PathTold::Unavailable => (Vec::new(), Some(ErrorCode::GraphFeatureUnavailable)),
+            PathTold::Rejects => (vec![PageTold { rejected: 1, ..page(u16::MAX, true) }], None),
+            PathTold::NotStarted => (Vec::new(), None),
+        };
+        for (number, page) in (1..).zip(pages) {
+            let page = self.page(run, &types, number, page);
+            self.send(tenant, Command::Page(run, page)).await?;
+        }
+        if let Some(code) = broken {
+            self.send(tenant, Command::Fail(run, failure(types, code))).await?;
+        }
+        Ok(())
+    }
+
+    async fn complete(&mut self, tenant: u8, run: RunId) -> Played<()> {
+        for (pages, types) in self.paths(tenant, run) {
+            let open = self.run(tenant, run).and_then(|run| run.listing(types.first()?)).is_some_and(|listing| listing.outcome.is_none());
+            if open {
+                let page = self.page(run, &types, pages + 1, PageTold { mask: u16::MAX, twice: true, rejected: 0, last: true });
+                self.send(tenant, Command::Page(run, page)).await?;
+            }
+        }
+        self.send(tenant, Command::Finish(run, finish(0))).await.map(|_| ())
+    }
+
+    async fn start(&mut self, tenant: u8, selection: u8, min_items: u8, on_limit: OnLimit) -> Played<Option<RunId>> {
+        self.runs_made += 1;
+        let run_id = numbered(self.runs_made);
+        let chosen = &selections()[usize::from(selection)];
+        let new = NewRun {
+            run_id: run_id.try_into().map_err(|_| TestCaseError::fail("a run id"))?,
+            correlation_id: run_id.try_into().map_err(|_| TestCaseError::fail("a correlation id"))?,
+            selection: chosen.selection.clone(),
+            trigger: if on_limit == OnLimit::Wait { Trigger::Schedule } else { Trigger::Manual },
+            on_limit,
+            pending_for: PENDING,
+        };
+        let terms = self.terms(chosen, min_items);
+        let run = new.run_id;
+        let effect = self.send(tenant, Command::Start(new, terms)).await?;
+        Ok((effect == Effect::Claimed).then_some(run))
+    }
+
+    fn terms(&self, chosen: &Chosen, min_items: u8) -> ClaimTerms {
+        let current = |known: &lastseen_store::ScopedType| {
+            let place = world::TYPES.iter().position(|row| row.0 == known.policy_type.as_str()).unwrap_or_default();
+            let (hash, version) = self.contracts[place];
+            world::scoped(known.policy_type.as_str(), hash, version)
+        };
+        ClaimTerms {
+            worker: WorkerId::new("worker-1"),
+            lease_for: LEASE,
+            pending_for: PENDING,
+            limits: Limits { global: 3, per_tenant: 2 },
+            guard: Guard { min_items: u32::from(min_items), percent: 50 },
+            types: chosen.types.iter().map(current).collect(),
+        }
+    }
+
+    fn terms_again(&self, tenant: u8, run: RunId) -> Option<ClaimTerms> {
+        let record = &self.run(tenant, run)?.record;
+        let chosen = selections().into_iter().find(|chosen| chosen.selection == record.selection_payload)?;
+        Some(self.terms(&chosen, u8::try_from(record.guard.min_items).ok()?))
+    }
+
+    /// A write under a run's lease, through the door of `door`'s tenant.
+    async fn write_as(&mut self, door: u8, owner: u8, run: RunId, what: u8) -> Played<()> {
+        let Some((pages, types)) = self.paths(owner, run).into_iter().next() else {
+            return self.send(door, Command::Cancel(run)).await.map(|_| ());
+        };
+        let command = match what % 7 {
+            0 => Command::Renew(run, LEASE),
+            1 => Command::Begin(run, types),
+            2 => {
+                let told = PageTold { mask: u16::MAX, twice: false, rejected: 0, last: true };
+                Command::Page(run, self.made_page(run, &types, pages + 1, told))
+            }
+            3 => Command::Fail(run, failure(types, ErrorCode::GraphForbidden)),
+            4 => Command::Cancel(run),
+            5 => {
+                let Some(terms) = self.terms_again(owner, run) else { return Ok(()) };
+                Command::Claim(run, terms)
+            }
+            _ => Command::Finish(run, finish(0)),
+        };
+        self.send(door, command).await.map(|_| ())
+    }
+
+    /// Sends what `make` makes of a path of a running run: an open one where there is any.
+    async fn on_path(
+        &mut self,
+        run: u8,
+        path: u8,
+        make: impl FnOnce(&mut Self, RunId, Vec<PolicyType>, u32) -> Option<Command>,
+    ) -> Played<()> {
+        let Some((tenant, run)) = self.pick(run, |status| status == RunStatus::Running) else { return Ok(()) };
+        let mut paths = self.paths(tenant, run);
+        let open = |types: &[PolicyType]| {
+            let listing = self.run(tenant, run).and_then(|run| run.listing(types.first()?));
+            listing.is_some_and(|listing| listing.outcome.is_none())
+        };
+        if path != 3 && paths.iter().any(|(_, types)| open(types)) {
+            paths.retain(|(_, types)| open(types));
+        }
+        let (pages, types) = paths.swap_remove(usize::from(path) % paths.len());
+        match make(self, run, types, pages) {
+            Some(command) => self.send(tenant, command).await.map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// The next page of a path; it remembers whether the path rejected an object.
+    fn page(&mut self, run: RunId, types: &[PolicyType], number: u32, told: PageTold) -> PageRecord {
+        let path = types.first().map_or("", world::path_of);
+        if told.rejected > 0 {
+            self.rejecting.insert((run, path));
+        }
+        self.made_page(run, types, number, told)
+    }
+
+    fn made_page(&self, run: RunId, types: &[PolicyType], number: u32, told: PageTold) -> PageRecord {
+        let (tenant, listings) = [0, 1]
+            .into_iter()
+            .find_map(|tenant| Some((tenant, &self.run(tenant, run)?.listings)))
+            .map_or((0, &[][..]), |(tenant, listings)| (tenant, listings.as_slice()));
+        let part = |policy_type: &PolicyType| {
+            let scoped = listings.iter().map(|listing| &listing.scoped).find(|scoped| scoped.policy_type == *policy_type)?;
+            let mut observations = self.tenancies[usize::from(tenant)].observe(scoped, told.mask);
+            if told.twice {
+                observations.extend(observations.first().cloned());
+            }
+            Some(ListingPage { policy_type: policy_type.clone(), observations })
+        };
+        let rejecting = told.rejected > 0 || self.rejecting.contains(&(run, types.first().map_or("", world::path_of)));
+        let end = told.last.then_some(if rejecting { PageEnd::Rejected } else { PageEnd::Complete });
+        PageRecord { page: number, listings: types.iter().filter_map(part).collect(), rejected: u32::from(told.rejected), end }
+    }
+
+    /// The paths of a run: pages stored, and the types in scope.
+    fn paths(&self, tenant: u8, run: RunId) -> Vec<(u32, Vec<PolicyType>)> {
+        let Some(run) = self.run(tenant, run) else { return Vec::new() };
+        let mut paths: Vec<(&str, u32, Vec<PolicyType>)> = Vec::new();
+        for listing in &run.listings {
+            let path = world::path_of(&listing.scoped.policy_type);
+            match paths.iter_mut().find(|known| known.0 == path) {
+                Some(known) => known.2.push(listing.scoped.policy_type.clone()),
+                None => paths.push((path, listing.pages, vec![listing.scoped.policy_type.clone()])),
+            }
+        }
+        paths.into_iter().map(|(_, pages, types)| (pages, types)).collect()
+    }
+
+    fn pick(&self, pick: u8, wanted: impl Fn(RunStatus) -> bool) -> Option<(u8, RunId)> {
+        let of = |tenant: u8| self.model.runs_of(tenant_of(tenant)).iter().map(move |run| (tenant, run));
+        let fitting: Vec<_> = of(0).chain(of(1)).filter(|(_, run)| wanted(run.record.status)).collect();
+        let (tenant, run) = fitting.get(usize::from(pick) % fitting.len().max(1))?;
+        Some((*tenant, run.record.run_id))
+    }
+
+    fn pick_item(&self, tenant: u8, pick: u8) -> Option<(PolicyType, lastseen_model::ExternalId)> {
+        let keys: BTreeMap<_, _> =
+            self.model.keys_of(tenant_of(tenant)).cloned().collect::<BTreeSet<_>>().into_iter().enumerate().collect();
+        keys.get(&(usize::from(pick) % keys.len().max(1))).cloned()
+    }
+
+    fn run(&self, tenant: u8, run: RunId) -> Option<&Run> {
+        self.model.run(tenant_of(tenant), run)
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.model.now += time;
+        if let Some(database) = &self.database {
+            database.advance(time);
+        }
+    }
+
+    /// Does a command in the model and the database, and says what came of it.
+    async fn send(&mut self, tenant: u8, command: Command) -> Played<Effect> {
+        let tenant = tenant_of(tenant);
+        let said = self.model.apply(tenant, &command);
+        if let Some(database) = &mut self.database {
+            let (done, run_no) = database.apply(tenant, &command).await;
+            if let (Command::Start(NewRun { run_id, .. }, _) | Command::Claim(run_id, _), Some(run_no)) = (&command, run_no) {
+                let newer = self.model.told_number(tenant, *run_id, run_no);
+                proptest::prop_assert!(newer, "run numbers grow with claims: {}", run_no);
+            }
+            proptest::prop_assert_eq!(&done, &said, "database (left) and model (right) on {:?}", &command);
+        }
+        self.tally.effect(&said);
+        Ok(said)
+    }
+}
+
+/// The tenant that plays the part.
+pub(super) fn tenant_of(part: u8) -> TenantId {
+    world::tenant(part + 1)
+}
+
+fn failure(types: Vec<PolicyType>, code: ErrorCode) -> ListingFailure {
+    let context =
+        ErrorContext { http_status: Some(418), page: Some(1), attempts: Some(3), retry_after_ms: Some(250), ..ErrorContext::default() };
+    ListingFailure { types, code, context }
+}
+
+fn finish(ending: u8) -> FinishRun {
+    let (ending, code) = match ending {
+        1 => (Ending::SignInFailed, Some(ErrorCode::AuthFailed)),
+        2 => (Ending::Cancelled, Some(ErrorCode::Cancelled)),
+        3 => (Ending::Internal, Some(ErrorCode::Internal)),
+        _ => (Ending::Finished, None),
+    };
+    let error = code.map(|code| RunError { code, context: ErrorContext::default() });
+    let traffic = Traffic { requests: 7, retries: 2, throttled: 1, bytes_received: 4_096, meta_keys_dropped: 5 };
+    FinishRun { ending, error, traffic }
+}
+
+/// Run ids that grow, whatever the clock says.
+fn numbered(number: u64) -> uuid::Uuid {
+    uuid::Builder::from_unix_timestamp_millis(1_800_000_000_000 + number, &[7; 10]).into_uuid()
+}

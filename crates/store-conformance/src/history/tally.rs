@@ -1,0 +1,112 @@
+//! What random histories reached: a property test that never meets a case proves nothing about it.
+
+use std::collections::BTreeMap;
+
+use lastseen_store::RunRecord;
+
+use super::command::Effect;
+use crate::model::MissingSaid;
+
+/// How often each thing was met.
+#[derive(Debug, Default)]
+pub(crate) struct Tally(BTreeMap<String, u64>);
+
+impl Tally {
+    /// Counts one meeting.
+    pub(crate) fn met(&mut self, what: impl Into<String>) {
+        *self.0.entry(what.into()).or_default() += 1;
+    }
+
+    /// Counts what an answer says.
+    pub(crate) fn answer(&mut self, said: Option<&MissingSaid>) {
+        let Some(said) = said else { return self.met("answer: no baseline") };
+        for item in &said.items {
+            self.met(format!("confidence: {}", item.confidence));
+            item.reasons.iter().for_each(|reason| self.met(format!("reason: {reason}")));
+            self.met(if item.missing_since.is_some() { "missing_since: a run" } else { "missing_since: none" });
+            if item.acknowledged_at.is_some() {
+                self.met("acknowledged");
+            }
+        }
+        for row in &said.coverage {
+            self.met(format!("outcome: {}", row.outcome));
+        }
+        self.met(format!("reference: {}", said.reference.reference_status));
+    }
+
+    /// Counts what came of a command.
+    pub(crate) fn effect(&mut self, effect: &Effect) {
+        match effect {
+            Effect::Claimed => self.met("start: claimed"),
+            Effect::NotClaimed(run) | Effect::Finished(run) => {
+                if run.record.status.is_live() {
+                    self.met("claim: claimed already");
+                }
+            }
+            Effect::Waiting(_) => self.met("start: waiting"),
+            Effect::Refused(refusal) => self.met(format!("refused: {refusal:?}")),
+            Effect::Reaped(reaped) if !reaped.failed.is_empty() => self.met("reaped: failed"),
+            Effect::Reaped(reaped) if !reaped.skipped.is_empty() => self.met("reaped: skipped"),
+            Effect::Pruned(pruned) => {
+                for (count, what) in
+                    [(pruned.listings, "dropped"), (pruned.cold_facts, "a cold fact"), (pruned.kept_as_proof, "proof kept")]
+                {
+                    if count > 0 {
+                        self.met(format!("prune: {what}"));
+                    }
+                }
+            }
+            Effect::Page(lastseen_store::PageStored::AlreadyStored) => self.met("page: already stored"),
+            Effect::Page(lastseen_store::PageStored::Stored { changed, .. }) if *changed > 0 => self.met("page: changed"),
+            Effect::Page(_) | Effect::Reaped(_) | Effect::NoSuchRun | Effect::Flag(_) | Effect::Done => {}
+        }
+    }
+
+    /// Counts how the runs of a history ended.
+    pub(crate) fn ends(&mut self, runs: &[RunRecord]) {
+        for run in runs {
+            self.met(format!("status: {}", run.status));
+            run.error_codes.iter().for_each(|code| self.met(format!("code: {code}")));
+        }
+    }
+
+    /// What should have been met at least `least` times, and was not.
+    #[cfg(test)]
+    pub(crate) fn unmet(&self, least: u64) -> Vec<String> {
+        use lastseen_model::{ListingOutcome, Reason, RunStatus};
+
+        let reasons = Reason::ALL.iter().map(|reason| format!("reason: {reason}"));
+        let outcomes = ListingOutcome::ALL.iter().map(|outcome| format!("outcome: {outcome}"));
+        let ended = RunStatus::ALL.iter().filter(|status| !status.is_live());
+        let statuses = ended.map(|status| format!("status: {status}"));
+        let references = RunStatus::ALL.iter().filter(|status| status.is_completed()).map(|status| format!("reference: {status}"));
+        let others = [
+            "confidence: high",
+            "confidence: low",
+            "answer: no baseline",
+            "missing_since: a run",
+            "missing_since: none",
+            "acknowledged",
+            "start: claimed",
+            "start: waiting",
+            "refused: LeaseLost",
+            "refused: OutOfOrder",
+            "reaped: failed",
+            "page: already stored",
+            "page: changed",
+            "prune: dropped",
+            "prune: a cold fact",
+            "prune: proof kept",
+            "code: lock_contended",
+            "code: concurrency_limit_global",
+            "code: concurrency_limit_tenant",
+            "code: graph_feature_unavailable",
+            "code: item_rejected",
+            "code: cancelled",
+            "code: worker_lost",
+            "code: auth_failed",
+        ];
+        let wanted = reasons.chain(outcomes).chain(statuses).chain(references).chain(others.map(str::to_owned));
+        wanted.filter(|what| self.0.get(what).copied().unwrap_or_default() < least).collect()
+    }
+}

@@ -1,0 +1,259 @@
+//! The life of a run: starts, claims, leases, ends.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use lastseen_model::{Ending, ErrorCode, ErrorContext, ListingOutcome, OnLimit, RunId, RunStatus, TenantId, Timestamp};
+use lastseen_store::{ClaimTerms, FinishRun, NewRun, Reaped, RunCounts, RunError, RunRecord, Traffic};
+
+use super::{Listing, Model, Run};
+
+/// What a start comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StartSaid {
+    /// The run is the worker's.
+    Claimed,
+    /// It was recorded as skipped.
+    Skipped,
+    /// It waits for a slot.
+    Waiting(ErrorCode),
+}
+
+/// What a claim comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClaimSaid {
+    /// The run is the worker's.
+    Claimed,
+    /// A limit is still reached.
+    Waiting(ErrorCode),
+    /// It is not pending any more.
+    Ended,
+    /// The tenant has no such run.
+    NoSuchRun,
+}
+
+/// Why a verb wrote nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The run is not the worker's any more.
+    LeaseLost,
+    /// A page left a gap, or its listing has ended.
+    OutOfOrder,
+    /// A type is not in the run's scope.
+    NotOpen,
+}
+
+impl Model {
+    /// Ends what has expired.
+    pub(crate) fn reap(&mut self) -> Reaped {
+        let mut reaped = Reaped::default();
+        let now = self.now;
+        for (tenant, known) in &mut self.tenants {
+            for run in known.runs.iter_mut().filter(|run| run.record.status.is_live() && run.expires <= now) {
+                let entry = (*tenant, run.record.run_id);
+                if run.record.status == RunStatus::Pending {
+                    run.skip(ErrorCode::WorkerLost, now);
+                    reaped.skipped.push(entry);
+                } else {
+                    run.end(Ending::WorkerLost, Some(bare(ErrorCode::WorkerLost)), Traffic::default(), now);
+                    reaped.failed.push(entry);
+                }
+            }
+        }
+        reaped
+    }
+
+    /// Enqueues and claims.
+    pub(crate) fn start(&mut self, tenant: TenantId, new: &NewRun, terms: &ClaimTerms) -> StartSaid {
+        self.reap();
+        let hash = new.selection.hash();
+        let contended = self.runs_of(tenant).iter().any(|run| run.record.selection_hash == hash && run.record.status.is_live());
+        let limit = self.limit_reached(tenant, terms);
+        let now = self.now;
+        let mut run = Run {
+            record: RunRecord {
+                tenant_id: tenant,
+                run_id: new.run_id,
+                run_no: None,
+                selection_hash: hash,
+                selection_payload: new.selection.clone(),
+                status: RunStatus::Pending,
+                had_errors: false,
+                correlation_id: new.correlation_id,
+                trigger: new.trigger,
+                created_at: now,
+                started_at: None,
+                finished_at: None,
+                worker: None,
+                guard: terms.guard,
+                counts: RunCounts::default(),
+                error_codes: Vec::new(),
+            },
+            no: None,
+            expires: now + new.pending_for,
+            errors: Vec::new(),
+            listings: Vec::new(),
+        };
+        let said = match (contended, limit, new.on_limit) {
+            (true, ..) => {
+                run.skip(ErrorCode::LockContended, now);
+                StartSaid::Skipped
+            }
+            (false, Some(code), OnLimit::Skip) => {
+                run.skip(code, now);
+                StartSaid::Skipped
+            }
+            (false, Some(code), OnLimit::Wait) => StartSaid::Waiting(code),
+            (false, None, _) => StartSaid::Claimed,
+        };
+        self.tenants.entry(tenant).or_default().runs.push(run);
+        if said == StartSaid::Claimed {
+            self.give(tenant, new.run_id, terms);
+        }
+        said
+    }
+
+    /// Claims a pending run.
+    pub(crate) fn claim(&mut self, tenant: TenantId, run: RunId, terms: &ClaimTerms) -> ClaimSaid {
+        self.reap();
+        let limit = self.limit_reached(tenant, terms);
+        let now = self.now;
+        match (self.run_mut(tenant, run), limit) {
+            (None, _) => ClaimSaid::NoSuchRun,
+            (Some(run), _) if run.record.status != RunStatus::Pending => ClaimSaid::Ended,
+            (Some(run), Some(code)) => {
+                run.expires = now + terms.pending_for;
+                ClaimSaid::Waiting(code)
+            }
+            (Some(_), None) => {
+                self.give(tenant, run, terms);
+                ClaimSaid::Claimed
+            }
+        }
+    }
+
+    /// Ends a pending run.
+    pub(crate) fn cancel_pending(&mut self, tenant: TenantId, run: RunId) -> bool {
+        let now = self.now;
+        let pending = self.run_mut(tenant, run).filter(|run| run.record.status == RunStatus::Pending);
+        pending.map(|run| run.skip(ErrorCode::Cancelled, now)).is_some()
+    }
+
+    /// Lets the lease run on from now.
+    pub(crate) fn renew(&mut self, tenant: TenantId, run: RunId, for_: Duration) -> Result<(), Refusal> {
+        let now = self.now;
+        self.leased(tenant, run)?.expires = now + for_;
+        Ok(())
+    }
+
+    /// Ends a run.
+    pub(crate) fn finish(&mut self, tenant: TenantId, run: RunId, finish: &FinishRun) -> Result<(), Refusal> {
+        let now = self.now;
+        self.leased(tenant, run)?.end(finish.ending, finish.error.clone(), finish.traffic, now);
+        Ok(())
+    }
+
+    /// The run, when its worker still holds it.
+    pub(super) fn leased(&mut self, tenant: TenantId, run: RunId) -> Result<&mut Run, Refusal> {
+        let now = self.now;
+        let held = |run: &&mut Run| run.record.status == RunStatus::Running && now < run.expires;
+        self.run_mut(tenant, run).filter(held).ok_or(Refusal::LeaseLost)
+    }
+
+    fn limit_reached(&self, tenant: TenantId, terms: &ClaimTerms) -> Option<ErrorCode> {
+        let running = |runs: &[Run]| runs.iter().filter(|run| run.record.status == RunStatus::Running).count();
+        let in_all: usize = self.tenants.values().map(|tenant| running(&tenant.runs)).sum();
+        if in_all >= terms.limits.global as usize {
+            return Some(ErrorCode::ConcurrencyLimitGlobal);
+        }
+        (running(self.runs_of(tenant)) >= terms.limits.per_tenant as usize).then_some(ErrorCode::ConcurrencyLimitTenant)
+    }
+
+    fn give(&mut self, tenant: TenantId, run: RunId, terms: &ClaimTerms) {
+        let no = self.next_no();
+        let now = self.now;
+        let Some(known) = self.tenants.get_mut(&tenant) else { return };
+        let listings = terms
+            .types
+            .iter()
+            .map(|scoped| Listing {
+                scoped: scoped.clone(),
+                known: known.items.keys().filter(|key| key.0 == scoped.policy_type).map(|key| key.1.clone()).collect(),
+                seen: BTreeSet::new(),
+                last_page: None,
+                outcome: None,
+                code: None,
+                pages: 0,
+                created: 0,
+                changed: 0,
+                rejected: 0,
+                started_at: None,
+                finished_at: None,
+                dropped: false,
+            })
+            .collect();
+        if let Some(run) = known.runs.iter_mut().find(|known| known.record.run_id == run) {
+            run.no = Some(no);
+            run.record.run_no = Some(no);
+            run.expires = now + terms.lease_for;
+            run.listings = listings;
+            run.record.status = RunStatus::Running;
+            run.record.started_at = Some(now);
+            run.record.worker = Some(terms.worker.as_str().to_owned());
+            run.record.guard = terms.guard;
+        }
+    }
+}
+
+impl Run {
+    pub(super) fn note_error(&mut self, error: RunError) {
+        self.errors.push(error);
+    }
+
+    fn skip(&mut self, code: ErrorCode, now: Timestamp) {
+        self.note_error(bare(code));
+        self.record.status = RunStatus::Skipped;
+        self.record.finished_at = Some(now);
+        self.sum_up(Traffic::default());
+    }
+
+    fn end(&mut self, ending: Ending, error: Option<RunError>, traffic: Traffic, now: Timestamp) {
+        let code = error.as_ref().map(|error| error.code);
+        for listing in self.listings.iter_mut().filter(|listing| listing.outcome.is_none()) {
+            let begun = listing.started_at.is_some();
+            listing.outcome = Some(ListingOutcome::when_run_ends(begun));
+            listing.code = code.filter(|_| begun);
+            listing.finished_at = Some(now);
+        }
+        self.errors.extend(error);
+        let outcomes: Vec<ListingOutcome> = self.listings.iter().filter_map(|listing| listing.outcome).collect();
+        if outcomes.iter().all(|outcome| *outcome == ListingOutcome::Unavailable) {
+            self.note_error(bare(ErrorCode::GraphFeatureUnavailable));
+        }
+        self.record.status = RunStatus::conclude(ending, outcomes);
+        self.record.finished_at = Some(now);
+        self.sum_up(traffic);
+    }
+
+    fn sum_up(&mut self, traffic: Traffic) {
+        let sum = |of: fn(&Listing) -> u64| self.listings.iter().map(of).sum::<u64>();
+        let observed = sum(|listing| listing.seen.len() as u64);
+        self.record.counts = RunCounts {
+            items_observed: observed,
+            items_upserted: observed,
+            items_created: sum(|listing| listing.created),
+            items_changed: sum(|listing| listing.changed),
+            items_unseen: sum(|listing| listing.unseen().count() as u64),
+            items_rejected: sum(|listing| listing.rejected),
+            errors: self.errors.len() as u64,
+            traffic,
+        };
+        self.record.had_errors = !self.errors.is_empty();
+        let codes: BTreeSet<&str> = self.errors.iter().map(|error| error.code.as_str()).collect();
+        self.record.error_codes = codes.into_iter().filter_map(|code| code.parse().ok()).collect();
+    }
+}
+
+fn bare(code: ErrorCode) -> RunError {
+    RunError { code, context: ErrorContext::default() }
+}
