@@ -86,7 +86,7 @@ JOIN policy_types p ON p.policy_type = l.policy_type
 JOIN catalogue c ON c.tenant_id = l.tenant_id AND c.policy_type = l.policy_type
     AND c.ordinal < l.known_before
     -- Eight items that were all observed are passed over without looking at their bits.
-    AND substr(l.observed, c.ordinal / 8 + 1, 1) <> x'ff'
+    AND substr(l.observed, c.ordinal / 8 + 1, 1) IS NOT x'ff'
     AND NOT ((instr('0123456789ABCDEF', substr(hex(substr(l.observed, c.ordinal / 8 + 1, 1)), 2 - c.ordinal % 8 / 4, 1)) - 1 >> c.ordinal % 4) & 1)
 LEFT JOIN listings b ON b.tenant_id = l.tenant_id AND b.run_id = l.base_run_id AND b.policy_type = l.policy_type
 -- The item's last sighting, as in item_evidence.
