@@ -120,9 +120,10 @@ impl Chosen {
         self
     }
 
-    /// The contract version of one of its types.
+    /// The contract version of a type, also of one that it has not.
     pub(crate) fn version(&self, policy_type: &str) -> ContractVersion {
-        self.types.iter().find(|known| known.policy_type.as_str() == policy_type).expect("a type of the selection").contract_version
+        let own = self.types.iter().find(|known| known.policy_type.as_str() == policy_type);
+        own.map_or_else(|| scoped(policy_type, 1, 1).contract_version, |known| known.contract_version)
     }
 
     fn in_order(wanted: impl Fn(&(&str, &str, &str, bool)) -> bool) -> Vec<ScopedType> {
