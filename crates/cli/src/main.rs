@@ -1,3 +1,52 @@
-//! The binary `lastseen`.
+//! The binary `lastseen`: commands, configuration and output. It wires the other crates together and holds no rules.
 
-fn main() {}
+mod advice;
+mod app;
+mod args;
+mod commands;
+mod config;
+mod exit;
+mod output;
+mod problem;
+mod progress;
+#[cfg(test)]
+mod reference;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anstyle::AnsiColor;
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use crate::args::Cli;
+use crate::exit::Exit;
+use crate::problem::Problem;
+
+fn main() -> ExitCode {
+    // clap prints help and usage errors itself and ends with 0 or 2, which are this program's codes too.
+    let cli = Cli::parse();
+    let outcome = logs(&cli.global.log).and_then(|()| {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(commands::run(cli))
+    });
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(problem) => {
+            let style = AnsiColor::Red.on_default().bold();
+            // Where standard error is gone, the exit code still tells.
+            drop(writeln!(anstream::stderr(), "{style}error:{style:#} {problem}"));
+            problem.exit.into()
+        }
+    }
+}
+
+/// Logs go to standard error: standard output is for answers alone.
+fn logs(filter: &str) -> Result<(), Problem> {
+    let filter = EnvFilter::builder().parse(filter).map_err(|_| {
+        Problem { exit: Exit::Usage, ..Problem::usage(format!("--log: `{filter}` is no filter")) }
+            .next("write error, warn, info, debug or trace")
+    })?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(true).init();
+    Ok(())
+}

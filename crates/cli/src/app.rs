@@ -1,0 +1,134 @@
+//! What the commands share: settings, the database, the tenant meant.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use lastseen_contracts::Registry;
+use lastseen_engine::Engine;
+use lastseen_graph::{GraphClient, TokioTimer};
+use lastseen_model::{Selection, TenantId};
+use lastseen_store::{Store, TenantRecord, TenantScope};
+use lastseen_store_sqlite::SqliteStore;
+
+use crate::args::{Global, SelectionArgs};
+use crate::config::{Config, parse_length};
+use crate::problem::Problem;
+
+/// A command's surroundings.
+pub(crate) struct App {
+    pub(crate) config: Config,
+    pub(crate) tenant: Option<TenantId>,
+}
+
+/// The tenant that is meant, as a right and as a name.
+pub(crate) struct Tenant {
+    pub(crate) scope: TenantScope,
+    pub(crate) name: Option<String>,
+}
+
+impl Tenant {
+    /// Its name, or the beginning of its id where it has none.
+    pub(crate) fn label(&self) -> String {
+        self.name.clone().unwrap_or_else(|| self.scope.tenant().to_string())
+    }
+}
+
+impl App {
+    pub(crate) fn new(global: &Global) -> Result<Self, Problem> {
+        Ok(Self { config: Config::load(global)?, tenant: global.tenant })
+    }
+
+    /// The database, made where there is none.
+    pub(crate) async fn open(&self) -> Result<Arc<dyn Store>, Problem> {
+        Ok(Arc::new(SqliteStore::open(&self.config.database).await?))
+    }
+
+    /// The database, which must be there: a question makes no database.
+    pub(crate) async fn open_existing(&self) -> Result<Arc<dyn Store>, Problem> {
+        let path = &self.config.database;
+        if path.try_exists().is_ok_and(|there| !there) {
+            return Err(Problem::usage(format!("there is no database at {} yet", path.display()))
+                .next("make one by syncing a tenant: lastseen sync --tenant <GUID>\nor name another with --database"));
+        }
+        self.open().await
+    }
+
+    /// The tenant of a question: the one named, else the only one the database knows.
+    pub(crate) async fn known_tenant(&self, store: &dyn Store) -> Result<Tenant, Problem> {
+        let known = store.tenants().await?;
+        match (self.tenant, known.as_slice()) {
+            (Some(tenant), _) => match known.iter().find(|known| known.tenant_id == tenant) {
+                Some(record) => Ok(self.tenant_of(record.tenant_id, &known)),
+                None => Err(Problem::usage(format!("this database does not know the tenant {tenant}")).next(match known.as_slice() {
+                    [] => "sync it first: lastseen sync --tenant <GUID>".to_owned(),
+                    known => format!("name one of these with --tenant:\n{}", names(known, &self.config.names)),
+                })),
+            },
+            (None, [only]) => Ok(self.tenant_of(only.tenant_id, &known)),
+            (None, []) => Err(Problem::usage("this database knows no tenant yet").next("sync one: lastseen sync --tenant <GUID>")),
+            (None, several) => Err(Problem::usage("this database knows several tenants")
+                .next(format!("name one of these with --tenant:\n{}", names(several, &self.config.names)))),
+        }
+    }
+
+    /// A tenant with the name that the configuration, else the database, has for it.
+    #[expect(clippy::disallowed_methods, reason = "the command line is one of the places that may open the door to a tenant")]
+    pub(crate) fn tenant_of(&self, tenant: TenantId, known: &[TenantRecord]) -> Tenant {
+        let recorded = || known.iter().find(|record| record.tenant_id == tenant).and_then(|record| record.name.clone());
+        Tenant { scope: TenantScope::assume(tenant), name: self.config.names.get(&tenant).cloned().or_else(recorded) }
+    }
+
+    /// The engine, with the credential.
+    pub(crate) fn engine(&self, store: Arc<dyn Store>) -> Result<Engine, Problem> {
+        let timer = Arc::new(TokioTimer::default());
+        let graph = GraphClient::new(self.config.graph.clone(), self.config.credential()?, timer.clone())
+            .map_err(|error| Problem::usage(format!("the client for Microsoft Graph can't be set up: {error}")))?;
+        Ok(Engine::new(store, graph, timer, lastseen_engine::new_worker_id(), self.config.engine.clone()))
+    }
+}
+
+fn names(known: &[TenantRecord], names: &BTreeMap<TenantId, String>) -> String {
+    let line = |record: &TenantRecord| {
+        let name = names.get(&record.tenant_id).or(record.name.as_ref()).map(|name| format!("  {name}")).unwrap_or_default();
+        format!("{}{name}", record.tenant_id)
+    };
+    known.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// A selection as it was typed.
+pub(crate) fn selection(args: &SelectionArgs) -> Result<Selection, Problem> {
+    let text = |names: &'_ [String]| names.iter().map(|name| name.trim().to_owned()).collect::<Vec<_>>();
+    let (categories, types) = (text(&args.categories), text(&args.types));
+    let vocabulary = Registry::builtin().vocabulary();
+    Ok(Selection::from_names(&vocabulary, categories.iter().map(String::as_str), types.iter().map(String::as_str))?)
+}
+
+/// A time as people write it: a date, a time stamp, or how long ago.
+pub(crate) fn moment(flag: &str, text: &str, now: lastseen_model::Timestamp) -> Result<lastseen_model::Timestamp, Problem> {
+    if let Ok(time) = text.parse::<lastseen_model::Timestamp>() {
+        return Ok(time);
+    }
+    if let Some(midnight) = text.parse::<jiff::civil::Date>().ok().and_then(|date| date.to_zoned(jiff::tz::TimeZone::UTC).ok()) {
+        return Ok(midnight.timestamp());
+    }
+    let ago = parse_length(text).ok().and_then(|length| now.checked_sub(length).ok());
+    ago.ok_or_else(|| {
+        Problem::usage(format!("{flag} takes a time, and `{text}` is none"))
+            .next("write 2026-01-31, 2026-01-31T06:00:00Z, or how long ago: 7d, 12h")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_a_date_a_stamp_or_so_long_ago() {
+        let now = "2026-01-12T09:14:00Z".parse().expect("a time");
+        let at = |text: &str| moment("--since", text, now).map(|time| time.to_string()).map_err(|problem| problem.what);
+        assert_eq!(at("2026-01-01").as_deref(), Ok("2026-01-01T00:00:00Z"));
+        assert_eq!(at("2026-01-01T06:00:00+01:00").as_deref(), Ok("2026-01-01T05:00:00Z"));
+        assert_eq!(at("2d").as_deref(), Ok("2026-01-10T09:14:00Z"));
+        assert_eq!(at("yesterday").expect_err("refused"), "--since takes a time, and `yesterday` is none");
+    }
+}

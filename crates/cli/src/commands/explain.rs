@@ -1,0 +1,104 @@
+//! `lastseen explain`: the evidence on one item.
+
+use lastseen_model::ListingOutcome;
+use lastseen_store::{Explanation, SightingRow, StandingRow};
+
+use crate::advice;
+use crate::app::{App, Tenant};
+use crate::args;
+use crate::exit::Exit;
+use crate::output::{Screen, ago, exact, selection_words};
+use crate::problem::Problem;
+
+pub(crate) async fn run(app: &App, args: &args::Explain, screen: &mut Screen) -> Result<Exit, Problem> {
+    let store = app.open_existing().await?;
+    let tenant = app.known_tenant(&*store).await?;
+    let Some(explanation) = store.explain(&tenant.scope, &args.policy_type, &args.external_id).await? else {
+        return Err(Problem::failed(format!(
+            "{} has never shown a {} with the id `{}`",
+            tenant.label(),
+            args.policy_type,
+            args.external_id
+        ))
+        .next("find it with `lastseen items --search <text>`; ids are case-sensitive"));
+    };
+    if screen.is_json() {
+        screen.json(&explanation)?;
+    } else {
+        show(&tenant, &explanation, screen)?;
+    }
+    Ok(Exit::Success)
+}
+
+fn show(tenant: &Tenant, explanation: &Explanation, screen: &mut Screen) -> Result<(), Problem> {
+    let (item, now) = (&explanation.item, screen.now());
+    let name = item.display_name.as_deref().unwrap_or("(no name)");
+    screen.heading(&format!("{name}  {}  {}", item.policy_type, tenant.label()))?;
+    screen.line(format!("  first seen  {} by run {}", exact(item.first_seen_at), screen.run(item.first_seen_run_id)))?;
+    screen.line(format!("  last seen   {} by run {}", ago(now, item.last_seen_at), screen.run(item.last_seen_run_id)))?;
+    screen.line(format!("  changed     {}", ago(now, item.changed_at)))?;
+    screen.line("")?;
+    let mut table = screen.table(&["RUN", "WHEN", "RUN STATUS", "SELECTION", "LISTING", "SEEN", ""]);
+    for row in &explanation.listings {
+        let selection = explanation.standing.iter().find(|standing| standing.selection_hash == row.selection_hash);
+        table.line([
+            screen.run(row.run_id),
+            ago(now, row.started_at),
+            row.run_status.to_string(),
+            selection
+                .map_or_else(|| row.selection_hash.to_string()[..12].to_owned(), |standing| selection_words(&standing.selection_payload)),
+            listing(row),
+            seen(row).to_owned(),
+            if row.is_reference { "← reference" } else { "" }.to_owned(),
+        ]);
+    }
+    screen.show(&table)?;
+    screen.line("")?;
+    for standing in &explanation.standing {
+        verdict(standing, screen)?;
+    }
+    if let Some(note) = &explanation.acknowledgement {
+        let when = note.acknowledged_at.map(|time| ago(now, time)).unwrap_or_default();
+        screen.line(format!("acknowledged by {} {when}: {}", note.author, note.note))?;
+    }
+    Ok(())
+}
+
+fn listing(row: &SightingRow) -> String {
+    match (row.outcome, row.error_code) {
+        (None, _) => "open".to_owned(),
+        (Some(ListingOutcome::Complete), _) => "complete".to_owned(),
+        (Some(outcome), Some(code)) if row.pages > 0 => format!("{outcome}: {} after page {}", advice::word(Some(code)), row.pages),
+        (Some(outcome), Some(code)) => format!("{outcome}: {}", advice::word(Some(code))),
+        (Some(outcome), None) => outcome.to_string(),
+    }
+}
+
+/// Only a complete listing that knew the item says *no*.
+fn seen(row: &SightingRow) -> &'static str {
+    match (row.seen, row.outcome) {
+        (true, _) => "yes",
+        (false, Some(ListingOutcome::Complete)) if row.known_before => "no",
+        (false, Some(ListingOutcome::Complete)) => "not known yet",
+        (false, _) => "–",
+    }
+}
+
+fn verdict(standing: &StandingRow, screen: &mut Screen) -> Result<(), Problem> {
+    let selection = selection_words(&standing.selection_payload);
+    let Some(missing) = &standing.missing else {
+        return Ok(screen.line(format!("not missing for {selection}"))?);
+    };
+    if missing.reasons.is_empty() {
+        let since = missing.missing_since.map(|time| format!(", since {}", exact(time))).unwrap_or_default();
+        return Ok(
+            screen.line(format!("missing for {selection}, high confidence{since}: a complete listing of a clean run did not see it"))?
+        );
+    }
+    let reasons: Vec<_> = missing.reasons.iter().map(|reason| reason.phrase()).collect();
+    screen.line(format!("missing for {selection}, low confidence: {}.", reasons.join("; ")))?;
+    if missing.reasons.iter().any(|reason| reason.is_about_the_run()) || missing.listing_outcome != ListingOutcome::Complete {
+        screen.line("  Another complete, clean run that does not see it makes it high.")?;
+    }
+    Ok(())
+}

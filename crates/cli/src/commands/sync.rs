@@ -1,0 +1,177 @@
+//! `lastseen sync`.
+
+use std::sync::Arc;
+
+use lastseen_contracts::Registry;
+use lastseen_engine::{Engine, Silent, SyncRequest};
+use lastseen_model::{ErrorCode, ListingOutcome, OnLimit, RunStatus, Selection, Trigger};
+use lastseen_store::{RunDetail, Store};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::advice;
+use crate::app::{App, Tenant, selection};
+use crate::args;
+use crate::commands::runs::{headline, unread};
+use crate::exit::Exit;
+use crate::output::{Screen, count, selection_words};
+use crate::problem::Problem;
+use crate::progress::Bars;
+
+pub(crate) async fn run(app: &App, args: &args::Sync, screen: &mut Screen) -> Result<Exit, Problem> {
+    let selection = selection(&args.selection)?;
+    let types = Registry::builtin().vocabulary().scope(&selection)?.len();
+    if !args.all_tenants && app.tenant.is_none() && !app.config.database.exists() {
+        return Err(
+            Problem::usage("no tenant is named, and there is no database that knows one").next("name one: lastseen sync --tenant <GUID>")
+        );
+    }
+    // What can be wrong with the configuration is found out before a database is made.
+    app.config.credential()?;
+    let store = app.open().await?;
+    let known = store.tenants().await?;
+    let tenants: Vec<Tenant> = match (args.all_tenants, app.tenant) {
+        (true, _) if known.is_empty() => {
+            return Err(Problem::usage("this database knows no tenant yet").next("sync one: lastseen sync --tenant <GUID>"));
+        }
+        (true, _) => known.iter().map(|record| app.tenant_of(record.tenant_id, &known)).collect(),
+        (false, Some(tenant)) => vec![app.tenant_of(tenant, &known)],
+        (false, None) => vec![app.known_tenant(&*store).await?],
+    };
+    let engine = app.engine(store.clone())?;
+    engine.mirror_registry().await?;
+
+    let cancel = CancellationToken::new();
+    let interrupted = tokio::spawn(cancel_on_interrupt(cancel.clone()));
+    let request = SyncRequest {
+        selection: selection.clone(),
+        trigger: Trigger::Manual,
+        on_limit: match args.on_limit {
+            args::OnLimit::Skip => OnLimit::Skip,
+            args::OnLimit::Wait => OnLimit::Wait,
+        },
+    };
+    let mut exit = Exit::Success;
+    let mut records = Vec::new();
+    for tenant in &tenants {
+        if cancel.is_cancelled() {
+            break;
+        }
+        let detail = sync_one(&engine, &*store, tenant, &request, screen, &cancel).await?;
+        exit = exit.worse(Exit::of_run(detail.record.status));
+        if !screen.is_json() {
+            report(tenant, &selection, types, &detail, screen)?;
+        }
+        records.push(detail);
+    }
+    interrupted.abort();
+    if screen.is_json() {
+        match records.as_slice() {
+            [only] if !args.all_tenants => screen.json(only)?,
+            several => screen.json(&json!({ "runs": several }))?,
+        }
+    }
+    Ok(exit)
+}
+
+/// One tenant, with bars where they can be drawn.
+pub(crate) async fn sync_one(
+    engine: &Engine,
+    store: &dyn Store,
+    tenant: &Tenant,
+    request: &SyncRequest,
+    screen: &Screen,
+    cancel: &CancellationToken,
+) -> Result<RunDetail, Problem> {
+    store.register_tenant(&tenant.scope, tenant.name.as_deref()).await?;
+    if screen.may_draw() {
+        let bars = Arc::new(Bars::new());
+        let detail = engine.sync(&tenant.scope, request, bars.clone(), cancel.clone()).await;
+        bars.clear();
+        Ok(detail?)
+    } else {
+        Ok(engine.sync(&tenant.scope, request, Arc::new(Silent), cancel.clone()).await?)
+    }
+}
+
+/// The first Ctrl-C ends the run in good order, the second ends the process at once.
+async fn cancel_on_interrupt(cancel: CancellationToken) {
+    if tokio::signal::ctrl_c().await.is_err() {
+        tracing::warn!("Ctrl-C can't be heard; the run can't be ended in good order by it");
+        return;
+    }
+    cancel.cancel();
+    drop(std::io::Write::write_all(&mut std::io::stderr(), b"finishing the run; Ctrl-C again stops at once\n"));
+    if tokio::signal::ctrl_c().await.is_ok() {
+        stop_at_once();
+    }
+}
+
+#[expect(clippy::exit, clippy::disallowed_methods, reason = "a person insisted; the lease expires and the run is recorded as failed")]
+fn stop_at_once() {
+    std::process::exit(130);
+}
+
+/// What came of a run, for people: the problems, then the answer, then the next step.
+pub(crate) fn report(tenant: &Tenant, selection: &Selection, types: usize, detail: &RunDetail, screen: &mut Screen) -> Result<(), Problem> {
+    let run = &detail.record;
+    let types = count(types as u64, "type", "types");
+    screen.heading(&format!("{}  {} ({types})  run {}", tenant.label(), selection_words(selection), screen.run(run.run_id)))?;
+    let bad = detail
+        .listings
+        .iter()
+        .filter(|listing| !matches!(listing.outcome, Some(ListingOutcome::Complete | ListingOutcome::NotStarted) | None));
+    for listing in bad {
+        let mark = if listing.outcome == Some(ListingOutcome::Unavailable) { "–" } else { "✗" };
+        let words = listing.error_code.map(|code| advice::listing(code, &listing.policy_type)).unwrap_or_default();
+        screen.line(format!("  {mark} {:38} {words}", listing.policy_type.as_str()))?;
+    }
+    let (unread, unavailable) = unread(detail);
+    let mut answer = headline(run);
+    if run.status.is_completed() {
+        if unread > 0 {
+            answer += &format!("; {unread} of {} types could not be read", detail.listings.len());
+        }
+        if unavailable > 0 {
+            answer += &format!("; {unavailable} not available in this tenant");
+        }
+    }
+    screen.line(answer)?;
+    for error in detail.errors.iter().filter(|error| error.context.policy_type.is_none()) {
+        run_level(error.code, &error.context, screen)?;
+    }
+    match run.status {
+        RunStatus::Skipped => screen.line(skipped_next(run.error_codes.first().copied())),
+        _ => screen.line(format!("next: lastseen missing --tenant {}", tenant.scope.tenant())),
+    }?;
+    Ok(())
+}
+
+fn run_level(code: ErrorCode, context: &lastseen_model::ErrorContext, screen: &mut Screen) -> Result<(), Problem> {
+    let number = context.aadsts.map(|number| format!(" (AADSTS{number})")).unwrap_or_default();
+    match code {
+        ErrorCode::AuthFailed => {
+            let (meaning, next) = advice::sign_in(context);
+            screen.line(format!("  ✗ {}{number}", code.meaning()))?;
+            screen.line(format!("    meaning  {meaning}"))?;
+            screen.line(format!("    next     {next}"))?;
+        }
+        ErrorCode::GraphConnection | ErrorCode::GraphTimeout => {
+            screen.line(format!("  ✗ {}: {}", code, code.meaning()))?;
+            screen.line("    next     check this machine's network and proxy, LASTSEEN_AUTHORITY and LASTSEEN_GRAPH_ENDPOINT")?;
+        }
+        ErrorCode::LockContended | ErrorCode::ConcurrencyLimitGlobal | ErrorCode::ConcurrencyLimitTenant => {}
+        other => screen.line(format!("  ✗ {other}: {}", other.meaning()))?,
+    }
+    Ok(())
+}
+
+fn skipped_next(code: Option<ErrorCode>) -> String {
+    match code {
+        Some(ErrorCode::LockContended) => "next: wait for the other run; see it with `lastseen runs --status running`".to_owned(),
+        Some(ErrorCode::ConcurrencyLimitGlobal | ErrorCode::ConcurrencyLimitTenant) => {
+            "next: run it again with --on-limit wait, or raise the limits in lastseen.toml".to_owned()
+        }
+        _ => "next: run the command again".to_owned(),
+    }
+}

@@ -1,0 +1,433 @@
+//! Settings: the command line over the environment over `lastseen.toml` over what the program would do by itself.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
+use lastseen_engine::EngineSettings;
+use lastseen_graph::{Credential, Endpoints, GraphSettings, Origin};
+use lastseen_model::{Guard, Limits, TenantId};
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::args::Global;
+use crate::problem::Problem;
+
+/// The file's name.
+const FILE: &str = "lastseen.toml";
+/// A configuration is small; a file beyond this is another one.
+const FILE_CAP: u64 = 1 << 20;
+/// A client secret is some dozens of characters.
+const SECRET_FILE_CAP: u64 = 1 << 16;
+
+/// What `lastseen.toml` may say. Every key is optional; an unknown one is refused by name.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct FileConfig {
+    /// The database: sqlite:<path> or a path.
+    database_url: Option<String>,
+    graph: GraphConfig,
+    run: RunConfig,
+    limits: LimitsConfig,
+    guard: GuardConfig,
+    /// Names for tenants, by GUID.
+    tenants: BTreeMap<TenantId, TenantConfig>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct GraphConfig {
+    client_id: Option<String>,
+    client_secret_file: Option<PathBuf>,
+    authority: Option<String>,
+    endpoint: Option<String>,
+    request_timeout: Option<Length>,
+    retry_tries: Option<u32>,
+    retry_budget: Option<Length>,
+    retry_after_ceiling: Option<Length>,
+    body_cap_mib: Option<u64>,
+    page_cap: Option<u32>,
+    requests_at_once: Option<usize>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RunConfig {
+    lease: Option<Length>,
+    renew_every: Option<Length>,
+    pending_for: Option<Length>,
+    store_patience: Option<Length>,
+    paths_at_once: Option<usize>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct LimitsConfig {
+    global: Option<u32>,
+    per_tenant: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct GuardConfig {
+    min_items: Option<u32>,
+    percent: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TenantConfig {
+    name: String,
+}
+
+/// A key of `lastseen.toml`, for the reference.
+#[cfg(test)]
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    pub(crate) default: &'static str,
+    pub(crate) meaning: &'static str,
+}
+
+/// Every key, in the order of the file.
+#[cfg(test)]
+pub(crate) const KEYS: &[Key] = &[
+    key("database_url", "a file in the user's data directory", "the database: `sqlite:<path>` or a path"),
+    key("graph.client_id", "none", "the app registration's client id"),
+    key("graph.client_secret_file", "none", "a file with its secret"),
+    key("graph.authority", "`https://login.microsoftonline.com`", "the origin of the token endpoint"),
+    key("graph.endpoint", "`https://graph.microsoft.com`", "the origin of Graph"),
+    key("graph.request_timeout", "`60s`", "how long one request may take, body included (1s to 600s)"),
+    key("graph.retry_tries", "6", "how often a page is tried (1 to 20)"),
+    key("graph.retry_budget", "`5m`", "how long a page is tried (1s to 1h)"),
+    key("graph.retry_after_ceiling", "`2m`", "a listing that Graph asks to wait longer ends `graph_throttled` (1s to 1h)"),
+    key("graph.body_cap_mib", "64", "the largest answer, in MiB (1 to 1,024)"),
+    key("graph.page_cap", "10000", "the most pages of one listing (1 to 1,000,000)"),
+    key("graph.requests_at_once", "4", "requests at once for one tenant (1 to 64)"),
+    key("run.lease", "`60s`", "how long a worker's lease runs (10s to 1h)"),
+    key("run.renew_every", "`15s`", "how often it is renewed (1s to 30m)"),
+    key("run.pending_for", "`60s`", "how long a waiting run lives unless its starter asks again (10s to 24h)"),
+    key("run.store_patience", "`30s`", "how long a write is tried again while the database is away (1s to 1h)"),
+    key("run.paths_at_once", "4", "paths of one run listed side by side (1 to 64)"),
+    key("limits.global", "8", "runs at once in all (1 to 10,000)"),
+    key("limits.per_tenant", "2", "runs at once of one tenant (1 to 100)"),
+    key("guard.min_items", "20", "from how many unseen items on the guard may trip"),
+    key("guard.percent", "50", "and above which share of the type, in percent"),
+    key("tenants.\"<GUID>\".name", "none", "the tenant's name for people"),
+];
+
+#[cfg(test)]
+const fn key(name: &'static str, default: &'static str, meaning: &'static str) -> Key {
+    Key { name, default, meaning }
+}
+
+/// A length of time as people write it: `15s`, `5m`, `2h`.
+#[derive(Debug, Clone, Copy)]
+struct Length(Duration);
+
+impl<'de> Deserialize<'de> for Length {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        parse_length(&text).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Reads `15s`, `5m`, `2h`, `100ms`, `7d`.
+pub(crate) fn parse_length(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is no length of time; write 15s, 5m, 2h or 7d");
+    // A day of this program is 24 hours: it measures ages, not calendars.
+    let (text, days) = match text.trim().strip_suffix('d') {
+        Some(days) => ("0s", days.trim().parse::<u32>().map_err(|_| wrong())?),
+        None => (text.trim(), 0),
+    };
+    let span: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
+    let length = Duration::try_from(span).map_err(|_| wrong())?;
+    Ok(length + Duration::from_secs(u64::from(days) * 86_400))
+}
+
+/// Everything a command may need to know, checked.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) database: PathBuf,
+    pub(crate) graph: GraphSettings,
+    pub(crate) engine: EngineSettings,
+    pub(crate) names: BTreeMap<TenantId, String>,
+    client_id: Option<String>,
+    secret: Secret,
+}
+
+#[derive(Debug)]
+enum Secret {
+    None,
+    Given(SecretString),
+    InFile(PathBuf),
+}
+
+impl Config {
+    /// Reads the file and the environment.
+    pub(crate) fn load(global: &Global) -> Result<Self, Problem> {
+        let file = read_file(global.config.as_deref())?;
+        let url = global.database.clone().or(file.database_url);
+        let database = match url {
+            Some(url) => database_path(&url)?,
+            None => default_database()?,
+        };
+        let secret =
+            match (variable("LASTSEEN_CLIENT_SECRET")?, variable("LASTSEEN_CLIENT_SECRET_FILE")?, file.graph.client_secret_file.clone()) {
+                (Some(_), Some(_), _) => {
+                    return Err(
+                        Problem::usage("both LASTSEEN_CLIENT_SECRET and LASTSEEN_CLIENT_SECRET_FILE are set").next("unset one of them")
+                    );
+                }
+                (Some(secret), None, _) => Secret::Given(secret.into()),
+                (None, Some(path), _) => Secret::InFile(path.into()),
+                (None, None, Some(path)) => Secret::InFile(path),
+                (None, None, None) => Secret::None,
+            };
+        Ok(Self {
+            database,
+            client_id: variable("LASTSEEN_CLIENT_ID")?.or(file.graph.client_id.clone()),
+            secret,
+            graph: graph_settings(&file.graph)?,
+            engine: engine_settings(&file.run, &file.limits, &file.guard)?,
+            names: file.tenants.into_iter().map(|(tenant, config)| (tenant, config.name)).collect(),
+        })
+    }
+
+    /// The surroundings of the demo: the simulator as Graph, and nothing read from this machine.
+    pub(crate) fn for_demo(database: &Path, origin: &Origin, client_id: String, secret: String, names: BTreeMap<TenantId, String>) -> Self {
+        Self {
+            database: database.to_owned(),
+            graph: GraphSettings { endpoints: Endpoints { authority: origin.clone(), graph: origin.clone() }, ..GraphSettings::default() },
+            engine: EngineSettings::default(),
+            names,
+            client_id: Some(client_id),
+            secret: Secret::Given(secret.into()),
+        }
+    }
+
+    /// The credential, needed by `sync` alone.
+    pub(crate) fn credential(&self) -> Result<Credential, Problem> {
+        let missing = |what: &str| {
+            Problem::usage(format!("no {what}"))
+                .with("meaning", "a sync signs in at Entra as an app registration")
+                .next("set LASTSEEN_CLIENT_ID and LASTSEEN_CLIENT_SECRET (or LASTSEEN_CLIENT_SECRET_FILE); `lastseen types` lists the permissions it needs")
+        };
+        let client_id = self.client_id.clone().ok_or_else(|| missing("client id"))?;
+        let secret = match &self.secret {
+            Secret::None => return Err(missing("client secret")),
+            Secret::Given(secret) => secret.clone(),
+            Secret::InFile(path) => {
+                let text =
+                    read_capped(path, SECRET_FILE_CAP).map_err(|problem| Problem::usage(format!("the client secret's file {problem}")))?;
+                text.trim_end_matches(['\r', '\n']).to_owned().into()
+            }
+        };
+        Ok(Credential { client_id, secret })
+    }
+}
+
+fn read_file(given: Option<&Path>) -> Result<FileConfig, Problem> {
+    let path = match given {
+        Some(path) => path.to_owned(),
+        None => match [Some(PathBuf::from(FILE)), places().ok().map(|places| places.in_config_dir(FILE))]
+            .into_iter()
+            .flatten()
+            .find(|path| path.is_file())
+        {
+            Some(path) => path,
+            None => return Ok(FileConfig::default()),
+        },
+    };
+    let text = read_capped(&path, FILE_CAP).map_err(|problem| Problem::usage(format!("the configuration file {problem}")))?;
+    toml::from_str(&text).map_err(|error| Problem::usage(format!("{} can't be used", path.display())).with("because", error.to_string()))
+}
+
+pub(crate) fn read_capped(path: &Path, cap: u64) -> Result<String, String> {
+    let refused = |error: std::io::Error| format!("{} can't be read: {error}", path.display());
+    let size = std::fs::metadata(path).map_err(refused)?.len();
+    if size > cap {
+        return Err(format!("{} is larger than {cap} bytes", path.display()));
+    }
+    std::fs::read_to_string(path).map_err(refused)
+}
+
+fn graph_settings(file: &GraphConfig) -> Result<GraphSettings, Problem> {
+    let origin = |variable_name: &str, key: &str, in_file: Option<&String>| -> Result<Option<Origin>, Problem> {
+        let (name, text) = match (variable(variable_name)?, in_file) {
+            (Some(text), _) => (variable_name.to_owned(), text),
+            (None, Some(text)) => (format!("graph.{key}"), text.clone()),
+            (None, None) => return Ok(None),
+        };
+        Origin::parse(&text).map(Some).map_err(|error| {
+            Problem::usage(format!("{name} is not usable: {error}")).next("write an origin such as https://graph.microsoft.com")
+        })
+    };
+    let defaults = GraphSettings::default();
+    let endpoints = Endpoints {
+        authority: origin("LASTSEEN_AUTHORITY", "authority", file.authority.as_ref())?.unwrap_or(defaults.endpoints.authority),
+        graph: origin("LASTSEEN_GRAPH_ENDPOINT", "endpoint", file.endpoint.as_ref())?.unwrap_or(defaults.endpoints.graph),
+    };
+    Ok(GraphSettings {
+        endpoints,
+        request_timeout: within("graph.request_timeout", file.request_timeout, 1, 600)?.unwrap_or(defaults.request_timeout),
+        max_attempts: between("graph.retry_tries", file.retry_tries, 1, 20)?.unwrap_or(defaults.max_attempts),
+        page_budget: within("graph.retry_budget", file.retry_budget, 1, 3_600)?.unwrap_or(defaults.page_budget),
+        retry_after_ceiling: within("graph.retry_after_ceiling", file.retry_after_ceiling, 1, 3_600)?
+            .unwrap_or(defaults.retry_after_ceiling),
+        body_cap: between("graph.body_cap_mib", file.body_cap_mib, 1, 1_024)?.map_or(defaults.body_cap, |mib| mib << 20),
+        page_cap: between("graph.page_cap", file.page_cap, 1, 1_000_000)?.unwrap_or(defaults.page_cap),
+        tenant_concurrency: between("graph.requests_at_once", file.requests_at_once, 1, 64)?.unwrap_or(defaults.tenant_concurrency),
+        ..defaults
+    })
+}
+
+fn engine_settings(file: &RunConfig, limits: &LimitsConfig, guard: &GuardConfig) -> Result<EngineSettings, Problem> {
+    let defaults = EngineSettings::default();
+    let settings = EngineSettings {
+        lease: within("run.lease", file.lease, 10, 3_600)?.unwrap_or(defaults.lease),
+        renew_every: within("run.renew_every", file.renew_every, 1, 1_800)?.unwrap_or(defaults.renew_every),
+        pending_for: within("run.pending_for", file.pending_for, 10, 86_400)?.unwrap_or(defaults.pending_for),
+        store_patience: within("run.store_patience", file.store_patience, 1, 3_600)?.unwrap_or(defaults.store_patience),
+        paths_at_once: between("run.paths_at_once", file.paths_at_once, 1, 64)?.unwrap_or(defaults.paths_at_once),
+        limits: Limits {
+            global: between("limits.global", limits.global, 1, 10_000)?.unwrap_or(defaults.limits.global),
+            per_tenant: between("limits.per_tenant", limits.per_tenant, 1, 100)?.unwrap_or(defaults.limits.per_tenant),
+        },
+        guard: Guard {
+            min_items: between("guard.min_items", guard.min_items, 1, 1_000_000)?.unwrap_or(defaults.guard.min_items),
+            percent: between("guard.percent", guard.percent, 0, 100)?.unwrap_or(defaults.guard.percent),
+        },
+        ..defaults
+    };
+    if settings.renew_every + settings.lease_margin >= settings.lease {
+        return Err(Problem::usage(
+            "run.renew_every must be shorter than run.lease by more than 5 s, or the lease is lost between two renewals",
+        ));
+    }
+    Ok(settings)
+}
+
+fn within(key: &str, value: Option<Length>, from: u64, to: u64) -> Result<Option<Duration>, Problem> {
+    match value {
+        Some(Length(length)) if !(Duration::from_secs(from)..=Duration::from_secs(to)).contains(&length) => {
+            Err(Problem::usage(format!("{key} must be between {from}s and {to}s")))
+        }
+        value => Ok(value.map(|Length(length)| length)),
+    }
+}
+
+fn between<T: PartialOrd + std::fmt::Display + Copy>(key: &str, value: Option<T>, from: T, to: T) -> Result<Option<T>, Problem> {
+    match value {
+        Some(value) if value < from || value > to => Err(Problem::usage(format!("{key} must be between {from} and {to}"))),
+        value => Ok(value),
+    }
+}
+
+/// The file behind a database's address.
+fn database_path(url: &str) -> Result<PathBuf, Problem> {
+    let path = match url.split_once(':') {
+        Some(("sqlite", rest)) => rest.strip_prefix("//").unwrap_or(rest),
+        Some(("postgres" | "postgresql", _)) => {
+            return Err(
+                Problem::usage("this version of Lastseen keeps its database in SQLite only").next("name a file: --database sqlite:<path>")
+            );
+        }
+        Some((scheme, rest)) if rest.starts_with("//") => {
+            return Err(Problem::usage(format!("unknown kind of database `{scheme}`")).next("name a file: --database sqlite:<path>"));
+        }
+        _ => url,
+    };
+    if path.is_empty() || path.contains('?') {
+        return Err(Problem::usage("the database's address names no file").next("name a file: --database sqlite:<path>"));
+    }
+    Ok(path.into())
+}
+
+fn default_database() -> Result<PathBuf, Problem> {
+    Ok(places()?.in_data_dir("lastseen.db"))
+}
+
+fn places() -> Result<impl AppStrategy, Problem> {
+    let app = AppStrategyArgs { top_level_domain: "dev".into(), author: "lastseen".into(), app_name: "lastseen".into() };
+    choose_app_strategy(app)
+        .map_err(|_| Problem::usage("this user has no home directory").next("name a database with --database sqlite:<path>"))
+}
+
+/// The user of this machine, for notes.
+pub(crate) fn user_name() -> Option<String> {
+    ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| variable(name).ok().flatten())
+}
+
+/// A variable of the environment; empty is unset.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn variable(name: &str) -> Result<Option<String>, Problem> {
+    match std::env::var(name) {
+        Ok(value) if value.is_empty() => Ok(None),
+        Ok(value) => Ok(Some(value)),
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => Err(Problem::usage(format!("{name} is not valid UTF-8"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("15s", 15)]
+    #[case("5m", 300)]
+    #[case("2h", 7_200)]
+    #[case("7d", 604_800)]
+    fn a_length_of_time_reads_as_people_write_it(#[case] text: &str, #[case] seconds: u64) {
+        assert_eq!(parse_length(text), Ok(Duration::from_secs(seconds)));
+    }
+
+    #[rstest]
+    #[case("")]
+    #[case("soon")]
+    #[case("-5s")]
+    #[case("d")]
+    #[case("99999999999999999999d")]
+    fn what_is_no_length_of_time_is_refused(#[case] text: &str) {
+        assert!(parse_length(text).is_err());
+    }
+
+    #[rstest]
+    #[case("sqlite:///var/lib/a.db", "/var/lib/a.db")]
+    #[case("sqlite:a.db", "a.db")]
+    #[case("sqlite://a.db", "a.db")]
+    #[case("/tmp/a.db", "/tmp/a.db")]
+    #[case("a.db", "a.db")]
+    fn a_database_is_a_file_with_or_without_a_scheme(#[case] url: &str, #[case] path: &str) {
+        assert_eq!(database_path(url).expect("a file"), PathBuf::from(path));
+    }
+
+    #[rstest]
+    #[case("postgres://localhost/x")]
+    #[case("mysql://localhost/x")]
+    #[case("sqlite:")]
+    #[case("")]
+    fn other_databases_are_refused(#[case] url: &str) {
+        assert_eq!(database_path(url).expect_err("refused").exit, crate::exit::Exit::Usage);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        let error = toml::from_str::<FileConfig>("[graph]\nclient_sekret = 'x'").expect_err("refused").to_string();
+        assert!(error.contains("client_sekret"), "{error}");
+    }
+
+    #[test]
+    fn a_lease_that_would_be_lost_between_two_renewals_is_refused() {
+        let run = RunConfig {
+            lease: Some(Length(Duration::from_secs(20))),
+            renew_every: Some(Length(Duration::from_secs(16))),
+            ..RunConfig::default()
+        };
+        let problem = engine_settings(&run, &LimitsConfig::default(), &GuardConfig::default()).expect_err("refused");
+        assert!(problem.what.starts_with("run.renew_every"));
+    }
+}

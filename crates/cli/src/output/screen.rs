@@ -1,0 +1,103 @@
+//! Where answers go.
+
+use std::io::{IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+use lastseen_model::{RunId, Timestamp};
+use serde::Serialize;
+
+use super::Table;
+use crate::args::{Global, Output};
+
+/// Standard output, and what is known of it.
+pub(crate) struct Screen {
+    out: Box<dyn Write + Send>,
+    output: Output,
+    width: Option<u16>,
+    wide: bool,
+    now: Timestamp,
+}
+
+impl Screen {
+    /// Standard output as the command line asks for it.
+    pub(crate) fn new(global: &Global) -> Self {
+        let terminal = std::io::stdout().is_terminal();
+        let width = if terminal && !global.wide { comfy_table::Table::new().width() } else { None };
+        Self { out: Box::new(anstream::stdout()), output: global.output, width, wide: global.wide, now: now() }
+    }
+
+    /// Whether a program reads.
+    pub(crate) fn is_json(&self) -> bool {
+        self.output == Output::Json
+    }
+
+    /// Whether bars and the like may be drawn on standard error.
+    pub(crate) fn may_draw(&self) -> bool {
+        self.output == Output::Table && std::io::stderr().is_terminal()
+    }
+
+    /// The time that relative times refer to.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Lets relative times refer to this moment.
+    pub(crate) fn refresh(&mut self) {
+        self.now = now();
+    }
+
+    /// Whether ids and names are to be whole.
+    pub(crate) fn is_wide(&self) -> bool {
+        self.wide
+    }
+
+    /// A table that fits.
+    pub(crate) fn table(&self, headings: &[&str]) -> Table {
+        Table::new(headings, self.width)
+    }
+
+    /// A run's id: short unless wide. A UUIDv7 begins with the time, so runs of one minute begin alike; its end tells them
+    /// apart, and `runs show` takes either.
+    pub(crate) fn run(&self, run: RunId) -> String {
+        let whole = run.to_string();
+        if self.wide { whole } else { whole[whole.len() - 8..].to_owned() }
+    }
+
+    /// A line.
+    pub(crate) fn line(&mut self, text: impl AsRef<str>) -> std::io::Result<()> {
+        writeln!(self.out, "{}", text.as_ref())
+    }
+
+    /// A table, as it is.
+    pub(crate) fn show(&mut self, table: &Table) -> std::io::Result<()> {
+        write!(self.out, "{table}")
+    }
+
+    /// A heading, bold on a terminal.
+    pub(crate) fn heading(&mut self, text: &str) -> std::io::Result<()> {
+        let style = Style::new().bold();
+        writeln!(self.out, "{style}{text}{style:#}")
+    }
+
+    /// A command that a person could have typed.
+    pub(crate) fn command(&mut self, text: &str) -> std::io::Result<()> {
+        let style = AnsiColor::Cyan.on_default();
+        writeln!(self.out, "{style}$ {text}{style:#}")
+    }
+
+    /// A document for programs.
+    pub(crate) fn json(&mut self, document: &impl Serialize) -> std::io::Result<()> {
+        serde_json::to_writer_pretty(&mut self.out, document)?;
+        writeln!(self.out)
+    }
+
+    /// Everything written so far is on its way.
+    pub(crate) fn flush(&mut self) -> std::io::Result<()> {
+        self.out.flush()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "relative times for people, decided by nothing else")]
+fn now() -> Timestamp {
+    Timestamp::now()
+}

@@ -1,0 +1,93 @@
+//! What a person is told when a command can't do its work: what is at fault, what it means, and the next step.
+
+use std::fmt;
+
+use lastseen_engine::SyncError;
+use lastseen_model::SelectionError;
+use lastseen_store::StoreError;
+
+use crate::exit::Exit;
+
+/// A command that could not do its work.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    /// What is at fault.
+    pub(crate) what: String,
+    /// Facts beside it, as label and text.
+    pub(crate) facts: Vec<(&'static str, String)>,
+    /// The exit code.
+    pub(crate) exit: Exit,
+}
+
+impl Problem {
+    /// Usage or configuration: nothing was begun.
+    pub(crate) fn usage(what: impl Into<String>) -> Self {
+        Self { what: what.into(), facts: Vec::new(), exit: Exit::Usage }
+    }
+
+    /// What was asked for failed, or is not there.
+    pub(crate) fn failed(what: impl Into<String>) -> Self {
+        Self { what: what.into(), facts: Vec::new(), exit: Exit::Failed }
+    }
+
+    /// With a fact beside it.
+    pub(crate) fn with(mut self, label: &'static str, text: impl Into<String>) -> Self {
+        self.facts.push((label, text.into()));
+        self
+    }
+
+    /// With the next step.
+    pub(crate) fn next(self, text: impl Into<String>) -> Self {
+        self.with("next", text)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.what)?;
+        let width = self.facts.iter().map(|(label, _)| label.len()).max().unwrap_or_default();
+        for (label, text) in &self.facts {
+            for (line, part) in text.lines().enumerate() {
+                write!(f, "\n  {:width$}  {part}", if line == 0 { label } else { "" })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        let problem = Self::usage(error.to_string());
+        match error {
+            StoreError::Unavailable(_) => problem.next("see whether another program holds the database, then run the command again"),
+            StoreError::CannotOpen { .. } => problem.next("name another place with --database or LASTSEEN_DATABASE_URL, or mend this one"),
+            StoreError::NotWritable(_) => problem.next("make room or rights, then run the command again; nothing was left half written"),
+            StoreError::RowsAffected { .. } | StoreError::Inconsistent { .. } | StoreError::Refused(_) => {
+                Self { exit: Exit::Failed, ..problem }.next("report it with the command and `lastseen --version`")
+            }
+            _ => problem,
+        }
+    }
+}
+
+impl From<SelectionError> for Problem {
+    fn from(error: SelectionError) -> Self {
+        Self::usage(error.to_string()).next("see the names with `lastseen types`")
+    }
+}
+
+impl From<SyncError> for Problem {
+    fn from(error: SyncError) -> Self {
+        match error {
+            SyncError::Selection(error) => error.into(),
+            SyncError::Store(error) => error.into(),
+            SyncError::LeaseLost(_) => Self::failed(error.to_string()).next("run the command again"),
+        }
+    }
+}
+
+impl From<std::io::Error> for Problem {
+    fn from(error: std::io::Error) -> Self {
+        Self::failed(format!("the system refused: {error}"))
+    }
+}

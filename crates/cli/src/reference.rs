@@ -1,0 +1,99 @@
+//! The generated references: command line, configuration, error codes. They are committed; a drift fails here.
+//! `cargo xtask generate` writes them anew.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use clap::CommandFactory;
+use lastseen_model::ErrorCode;
+
+use crate::args::Cli;
+use crate::config::{FileConfig, KEYS};
+
+/// Compares a reference with its file, or writes the file when asked to.
+fn reference(name: &str, text: &str) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(name);
+    #[expect(clippy::disallowed_methods, reason = "a switch of the test itself")]
+    if std::env::var_os("LASTSEEN_GENERATE").is_some() {
+        std::fs::write(&path, text).expect("the reference can be written");
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == text, "docs/{name} is not what the code says; run `cargo xtask generate` and look at the difference");
+}
+
+#[test]
+fn reference_of_the_command_line() {
+    let mut text = String::from("# Command line\n\nGenerated from the code by `cargo xtask generate`.\n");
+    let mut root = Cli::command().term_width(100);
+    root.build();
+    describe(&root, "lastseen", &mut text);
+    reference("cli.md", &text);
+}
+
+fn describe(command: &clap::Command, name: &str, text: &mut String) {
+    let help = command.clone().bin_name(name).render_long_help().to_string();
+    let help: Vec<&str> = help.lines().map(str::trim_end).collect();
+    write!(text, "\n## `{name}`\n\n```text\n{}\n```\n", help.join("\n").trim_end()).expect("a String takes everything");
+    for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+        describe(sub, &format!("{name} {}", sub.get_name()), text);
+    }
+}
+
+#[test]
+fn reference_of_the_configuration() {
+    let mut text = String::from(
+        "# Configuration\n\nGenerated from the code by `cargo xtask generate`.\n\n`lastseen.toml` is looked for in the current directory, then in the user's \
+         configuration directory; `--config` or `LASTSEEN_CONFIG` names another. The command line wins over the environment, the environment over the \
+         file. An unknown key is refused by name. Lengths of time are written `15s`, `5m`, `2h`, `7d`.\n\n| key | default | meaning |\n| --- | --- | --- |\n",
+    );
+    for key in KEYS {
+        writeln!(text, "| `{}` | {} | {} |", key.name, key.default, key.meaning).expect("a String takes everything");
+    }
+    text.push_str(
+        "\n## Environment\n\n| variable | meaning |\n| --- | --- |\n\
+         | `LASTSEEN_DATABASE_URL` | the database; as `--database` |\n\
+         | `LASTSEEN_CLIENT_ID` | the app registration's client id |\n\
+         | `LASTSEEN_CLIENT_SECRET` | its secret |\n\
+         | `LASTSEEN_CLIENT_SECRET_FILE` | a file with its secret, instead |\n\
+         | `LASTSEEN_AUTHORITY` | the origin of the token endpoint; `http` for loopback addresses only |\n\
+         | `LASTSEEN_GRAPH_ENDPOINT` | the origin of Graph; `http` for loopback addresses only |\n\
+         | `LASTSEEN_CONFIG` | the configuration file; as `--config` |\n\
+         | `LASTSEEN_LOG` | what to log to standard error; as `--log` |\n\n\
+         A secret is read from the environment or from a file of its own, never from `lastseen.toml`: that file is shared.\n",
+    );
+    reference("configuration.md", &text);
+}
+
+#[test]
+fn the_reference_names_every_key_of_the_configuration_and_no_other() {
+    let expected = |table: &str| -> Vec<String> {
+        let probe = if table.is_empty() { "no_such_key = 1".to_owned() } else { format!("[{table}]\nno_such_key = 1") };
+        let error = toml::from_str::<FileConfig>(&probe).expect_err("an unknown key is refused");
+        let message = error.message().to_owned();
+        message.split('`').skip(3).step_by(2).map(str::to_owned).collect()
+    };
+    let mut keys: Vec<String> = Vec::new();
+    for key in expected("") {
+        match key.as_str() {
+            "tenants" => keys.push("tenants.\"<GUID>\".name".to_owned()),
+            table @ ("graph" | "run" | "limits" | "guard") => keys.extend(expected(table).into_iter().map(|key| format!("{table}.{key}"))),
+            plain => keys.push(plain.to_owned()),
+        }
+    }
+    assert_eq!(keys, KEYS.iter().map(|key| key.name.to_owned()).collect::<Vec<_>>());
+}
+
+#[test]
+fn reference_of_the_error_codes() {
+    let mut text = String::from(
+        "# Error codes\n\nGenerated from the code by `cargo xtask generate`. A code is never renamed or reused.\n\n| code | meaning |\n| --- | --- |\n",
+    );
+    for code in ErrorCode::ALL {
+        writeln!(text, "| `{code}` | {} |", code.meaning()).expect("a String takes everything");
+    }
+    text.push_str(
+        "\nBeside a code stand only typed, bounded fields: `http_status`, `graph_code` (Graph's own code where it looks like one), `request_id`, `policy_type`, \
+         `page`, `attempts`, `retry_after_ms`, and `aadsts` (Entra's number of a refused sign-in). No text from outside is ever kept.\n",
+    );
+    reference("error-codes.md", &text);
+}
