@@ -173,6 +173,8 @@ impl Engine {
     ) -> Result<RunDetail, SyncError> {
         let run_id = claimed.lease.run_id;
         let (lost, done) = (CancellationToken::new(), CancellationToken::new());
+        // Where this future is dropped, the heartbeat must not keep a run alive that nobody leads.
+        let _done_when_dropped = done.clone().drop_guard();
         let heartbeat = Heartbeat {
             store: self.store.clone(),
             timer: self.timer.clone(),

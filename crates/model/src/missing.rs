@@ -78,7 +78,7 @@ reasons! {
     RunPartial "run_partial" "the run was partial";
     RunFailed "run_failed" "the run failed";
     RunHadErrors "run_had_errors" "the run had errors";
-    ListingIncomplete "listing_incomplete" "its type was listed in part";
+    ListingIncomplete "listing_incomplete" "its type was not listed completely";
     ListingUnavailable "listing_unavailable" "its type is not available";
     ListingNotStarted "listing_not_started" "its type was not listed";
     SeenSince "seen_since" "seen since by another run";

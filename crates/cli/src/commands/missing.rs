@@ -11,7 +11,7 @@ use crate::args::{self, MissingCommand, ReferenceArg};
 use crate::commands::items::cursor;
 use crate::config::user_name;
 use crate::exit::Exit;
-use crate::output::{Screen, ago, count, long_ago, selection_words};
+use crate::output::{Screen, ago, count, grouped, long_ago, selection_words};
 use crate::problem::Problem;
 
 pub(crate) async fn run(app: &App, args: &args::Missing, screen: &mut Screen) -> Result<Exit, Problem> {
@@ -143,7 +143,7 @@ fn coverage(rows: &[Coverage], screen: &mut Screen) -> Result<(), Problem> {
     for row in loud {
         let seen = count(row.items_observed, "item seen", "items seen");
         let why = match (row.outcome, row.error_code) {
-            (ListingOutcome::Complete, _) => format!("complete     {seen}, {} not seen", row.items_unseen),
+            (ListingOutcome::Complete, _) => format!("complete     {seen}, {} not seen", grouped(row.items_unseen)),
             (outcome, Some(code)) => {
                 let last = row
                     .latest_complete_at
@@ -193,12 +193,13 @@ fn verdict(answer: &MissingAnswer, total: u64, now: lastseen_model::Timestamp) -
             "nothing is known to be missing, but only {complete} of {all} types were listed completely ({when}): the others can't tell"
         ),
         _ => {
+            let total = grouped(total);
             let sure = match (answer.high, answer.low) {
                 (0, _) => "none with high confidence".to_owned(),
                 (_, 0) => "all with high confidence".to_owned(),
-                (high, low) => format!("{high} with high confidence, {low} with low"),
+                (high, low) => format!("{} with high confidence, {} with low", grouped(high), grouped(low)),
             };
-            format!("{} missing, {sure}", total)
+            format!("{total} missing, {sure}")
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::advice;
 use crate::app::{App, Tenant};
 use crate::args::{Runs, RunsCommand};
 use crate::exit::Exit;
-use crate::output::{Screen, ago, count, exact, seconds, selection_words};
+use crate::output::{Screen, ago, count, exact, grouped, seconds, selection_words};
 use crate::problem::Problem;
 
 pub(crate) async fn run(app: &App, args: &Runs, screen: &mut Screen) -> Result<Exit, Problem> {
@@ -39,10 +39,10 @@ pub(crate) async fn run(app: &App, args: &Runs, screen: &mut Screen) -> Result<E
             ago(screen.now(), run.created_at),
             run.status.to_string(),
             selection_words(&run.selection_payload),
-            run.counts.items_observed.to_string(),
-            run.counts.items_created.to_string(),
-            run.counts.items_changed.to_string(),
-            run.counts.items_unseen.to_string(),
+            grouped(run.counts.items_observed),
+            grouped(run.counts.items_created),
+            grouped(run.counts.items_changed),
+            grouped(run.counts.items_unseen),
             run.error_codes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         ]);
     }
@@ -95,10 +95,10 @@ fn listing_line(listing: &ListingRecord) -> [String; 8] {
     [
         listing.policy_type.to_string(),
         listing.outcome.map_or("open".to_owned(), |outcome| outcome.to_string()),
-        listing.observed.to_string(),
-        listing.created.to_string(),
-        listing.changed.to_string(),
-        listing.unseen.to_string(),
+        grouped(listing.observed),
+        grouped(listing.created),
+        grouped(listing.changed),
+        grouped(listing.unseen),
         listing.pages.to_string(),
         listing.error_code.map(|code| advice::listing(code, &listing.policy_type)).unwrap_or_default(),
     ]
@@ -119,9 +119,9 @@ pub(crate) fn headline(run: &RunRecord) -> String {
             "{}{took}: {} seen, {} new, {} changed, {} unseen",
             run.status,
             count(counts.items_observed, "item", "items"),
-            counts.items_created,
-            counts.items_changed,
-            counts.items_unseen
+            grouped(counts.items_created),
+            grouped(counts.items_changed),
+            grouped(counts.items_unseen)
         )
     } else {
         let codes: Vec<&str> = run.error_codes.iter().map(|code| code.meaning()).collect();

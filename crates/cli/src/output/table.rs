@@ -17,6 +17,9 @@ impl Table {
             Some(width) => inner.set_content_arrangement(ContentArrangement::Dynamic).set_width(width),
             None => inner.set_content_arrangement(ContentArrangement::Disabled),
         };
+        for column in inner.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
         Self { inner, cut: width.is_some() }
     }
 

@@ -1,0 +1,5 @@
+//! The real binary against the simulator on a socket.
+
+mod answers;
+mod faults;
+mod support;

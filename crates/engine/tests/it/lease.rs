@@ -1,0 +1,116 @@
+//! The lease of a run: kept while the worker lives, and worth nothing once it is lost.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lastseen_engine::{Engine, Silent, SyncError, new_worker_id};
+use lastseen_graph::{GraphClient, Timer};
+use lastseen_model::{ErrorCode, ListingOutcome, RunStatus};
+use lastseen_simulator::{Fault, FaultAction};
+use lastseen_store::RunQuery;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{SwiftTimer, World, request};
+
+const CONFIGURATION: &str = "deviceConfiguration";
+
+/// A timer that a test moves by hand.
+struct HandTimer {
+    now: watch::Sender<Duration>,
+    pauses: AtomicUsize,
+}
+
+impl HandTimer {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { now: watch::channel(Duration::ZERO).0, pauses: AtomicUsize::new(0) })
+    }
+
+    /// Moves the time on, and waits until whoever woke up waits again.
+    async fn advance_to_the_next_wait(&self, by: Duration) {
+        let before = self.pauses.load(Ordering::SeqCst);
+        self.now.send_modify(|now| *now += by);
+        while self.pauses.load(Ordering::SeqCst) == before {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[async_trait]
+impl Timer for HandTimer {
+    async fn pause(&self, duration: Duration) {
+        let until = *self.now.borrow() + duration;
+        self.pauses.fetch_add(1, Ordering::SeqCst);
+        // The sender lives as long as the timer, so the wait ends by its time alone.
+        self.now.subscribe().wait_for(|now| *now >= until).await.expect("the timer lives");
+    }
+    fn now(&self) -> Duration {
+        *self.now.borrow()
+    }
+}
+
+/// A run whose one listing hangs, led by hand.
+async fn held(world: &World, timer: &Arc<HandTimer>) -> tokio::task::JoinHandle<Result<lastseen_store::RunDetail, SyncError>> {
+    world.simulator.faults().add(Fault::always(FaultAction::Hang).on(&World::path(CONFIGURATION)));
+    let graph = GraphClient::new(world.graph.clone(), world.credential(), Arc::new(SwiftTimer::default())).expect("a client");
+    let engine = Engine::new(world.store.clone(), graph, timer.clone(), new_worker_id(), world.settings.clone());
+    let scope = world.scope();
+    let run =
+        tokio::spawn(async move { engine.sync(&scope, &request(&[CONFIGURATION]), Arc::new(Silent), CancellationToken::new()).await });
+    let path = World::path(CONFIGURATION);
+    while !world.simulator.requests().iter().any(|request| request.path.ends_with(&path)) || timer.pauses.load(Ordering::SeqCst) == 0 {
+        assert!(!run.is_finished(), "the run ended before its listing hung: {:?}", run.await);
+        tokio::task::yield_now().await;
+    }
+    run
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i11_a_lease_is_kept_as_long_as_it_is_renewed() {
+    let world = World::with_size(3).await;
+    let timer = HandTimer::new();
+    let run = held(&world, &timer).await;
+    for _ in 0..20 {
+        world.clock.advance(Duration::from_secs(15));
+        timer.advance_to_the_next_wait(Duration::from_secs(15)).await;
+        assert_eq!(world.store.reap_expired().await.expect("reaps").failed, []);
+    }
+    assert!(!run.is_finished());
+    run.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i32_a_worker_whose_run_was_reaped_stops_and_writes_nothing() {
+    let world = World::with_size(3).await;
+    let timer = HandTimer::new();
+    let run = held(&world, &timer).await;
+    // The machine stood still: the lease ran out, and someone else's start reaped it.
+    world.clock.advance(Duration::from_secs(61));
+    assert_eq!(world.store.reap_expired().await.expect("reaps").failed.len(), 1);
+    timer.now.send_modify(|now| *now += Duration::from_secs(15));
+
+    assert!(matches!(run.await.expect("no panic"), Err(SyncError::LeaseLost(_))));
+    let runs = world.store.runs(&world.scope(), &RunQuery { limit: 10, ..RunQuery::default() }).await.expect("runs");
+    assert_eq!((runs[0].status, runs[0].error_codes.as_slice()), (RunStatus::Failed, [ErrorCode::WorkerLost].as_slice()));
+    let detail = world.store.run(&world.scope(), runs[0].run_id).await.expect("answers").expect("a run");
+    assert_eq!((detail.listings[0].outcome, detail.listings[0].pages), (Some(ListingOutcome::Incomplete), 0));
+
+    world.simulator.faults().clear();
+    assert_eq!(world.sync(&[CONFIGURATION]).await.record.status, RunStatus::Success, "the lock is free");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i11_a_killed_worker_is_reaped_by_the_next_start() {
+    let world = World::with_size(3).await;
+    let timer = HandTimer::new();
+    let run = held(&world, &timer).await;
+    run.abort();
+    world.simulator.faults().clear();
+    world.clock.advance(Duration::from_secs(61));
+    let next = world.sync(&[CONFIGURATION]).await;
+    assert_eq!(next.record.status, RunStatus::Success);
+    let runs = world.store.runs(&world.scope(), &RunQuery { limit: 10, ..RunQuery::default() }).await.expect("runs");
+    assert_eq!(runs[1].error_codes, [ErrorCode::WorkerLost]);
+}

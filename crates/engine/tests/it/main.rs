@@ -1,0 +1,5 @@
+//! The engine over a real socket and into a real database.
+
+mod lease;
+mod support;
+mod sync;
