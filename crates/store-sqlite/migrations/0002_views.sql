@@ -143,7 +143,7 @@ SELECT
     strftime('%Y-%m-%dT%H:%M:%S', started_at / 1000000, 'unixepoch') || printf('.%06dZ', started_at % 1000000) AS started_at,
     strftime('%Y-%m-%dT%H:%M:%S', finished_at / 1000000, 'unixepoch') || printf('.%06dZ', finished_at % 1000000) AS finished_at,
     items_observed, items_upserted, items_created, items_changed, items_unseen, items_rejected,
-    -- Like every count, 0 until the run ends.
+    -- Errors are noted as they come; like every count, theirs is 0 until the run has ended.
     iif(finished_at IS NULL, 0, errors_count) AS errors_count,
     error_codes
 FROM sync_runs;

@@ -85,8 +85,7 @@ pub(crate) async fn end_run(tx: &mut WriteTx, tenant: &str, run: &str, end: &Run
         record_error(tx, tenant, run, error.code, &error.context).await?;
     }
     // A condition of the tenant is no error, unless nothing else is left of the run.
-    let nothing_available = outcomes.iter().all(|outcome| *outcome == ListingOutcome::Unavailable);
-    if nothing_available && !matches!(end.ending, Ending::WorkerLost | Ending::SignInFailed) {
+    if outcomes.iter().all(|outcome| *outcome == ListingOutcome::Unavailable) {
         record_error(tx, tenant, run, ErrorCode::GraphFeatureUnavailable, &ErrorContext::default()).await?;
     }
 
@@ -120,8 +119,8 @@ pub(crate) async fn end_run(tx: &mut WriteTx, tenant: &str, run: &str, end: &Run
     met("finish_run", 1, done.rows_affected())
 }
 
-/// The code of listings that were begun and are open when a run ends without naming an error of its own. A worker that has finished
-/// leaves none open.
+/// Why listings that were begun are open when a run ends without naming an error of its own: a listing that broke off has a code.
+/// A worker that has finished leaves none open.
 fn default_code(ending: Ending) -> ErrorCode {
     match ending {
         Ending::WorkerLost => ErrorCode::WorkerLost,
@@ -131,6 +130,7 @@ fn default_code(ending: Ending) -> ErrorCode {
     }
 }
 
+/// Ends the listings that the worker left open; those that were begun get the code of what ended the run.
 async fn end_open_listings(tx: &mut WriteTx, tenant: &str, run: &str, code: ErrorCode) -> Result<()> {
     let now = tx.now;
     sqlx::query(

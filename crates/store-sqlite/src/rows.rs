@@ -112,7 +112,7 @@ pub(crate) fn run_record(row: &SqliteRow) -> Result<RunRecord> {
             items_changed: run.number("items_changed")?,
             items_unseen: run.number("items_unseen")?,
             items_rejected: run.number("items_rejected")?,
-            // Errors are counted as they come; like every count, they are told when the run has ended.
+            // Errors are noted as they come; like every count, theirs is told when the run has ended.
             errors: if finished_at.is_some() { errors } else { 0 },
             traffic: Traffic {
                 requests: run.number("requests")?,
