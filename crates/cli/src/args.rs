@@ -228,6 +228,7 @@ pub(crate) struct Missing {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(clippy::enum_variant_names, reason = "the references are called so")]
 pub(crate) enum ReferenceArg {
     /// The latest run that ended, however it ended
     #[value(alias = "latest_completed")]

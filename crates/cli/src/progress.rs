@@ -13,7 +13,7 @@ use crate::output::{count, seconds};
 
 /// Bars on standard error, one for each type that is being listed.
 pub(crate) struct Bars {
-    bars: MultiProgress,
+    all: MultiProgress,
     open: Mutex<BTreeMap<PolicyType, (ProgressBar, u64)>>,
     total: ProgressBar,
 }
@@ -22,18 +22,18 @@ impl Bars {
     pub(crate) fn new() -> Self {
         let bars = MultiProgress::new();
         let total = bars.add(ProgressBar::no_length());
-        Self { bars, open: Mutex::default(), total }
+        Self { all: bars, open: Mutex::default(), total }
     }
 
     /// Takes the bars away, so that the answer stands alone.
     pub(crate) fn clear(&self) {
         // Bars are for the eye; a terminal that refuses them loses nothing.
-        drop(self.bars.clear());
+        drop(self.all.clear());
     }
 
     fn begin(&self, policy_type: &PolicyType) -> ProgressBar {
         let style = ProgressStyle::with_template("  {spinner} {prefix:38} {msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
-        let bar = self.bars.insert_before(&self.total, ProgressBar::new_spinner()).with_style(style).with_prefix(policy_type.to_string());
+        let bar = self.all.insert_before(&self.total, ProgressBar::new_spinner()).with_style(style).with_prefix(policy_type.to_string());
         bar.enable_steady_tick(Duration::from_millis(120));
         bar
     }
@@ -48,7 +48,7 @@ impl Bars {
             (_, None) => ("✗", "not complete".to_owned()),
         };
         // As above: for the eye.
-        drop(self.bars.println(format!("  {mark} {:38} {words}", policy_type.as_str())));
+        drop(self.all.println(format!("  {mark} {:38} {words}", policy_type.as_str())));
         self.total.inc(1);
     }
 }

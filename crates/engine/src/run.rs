@@ -288,7 +288,6 @@ impl Verdict {
     fn after(self, end: PathEnd) -> Self {
         match (self, end) {
             (Self::LeaseLost, _) | (_, PathEnd::LeaseLost) => Self::LeaseLost,
-            (verdict, PathEnd::Settled) => verdict,
             (Self::Ended(Ending::Finished, _), PathEnd::Cancelled) => Self::ended_by(Ending::Cancelled, ErrorCode::Cancelled),
             (Self::Ended(Ending::Finished, _), PathEnd::StoreFailed(error)) if error.is_transient() => {
                 Self::ended_by(Ending::Internal, ErrorCode::StoreUnavailable)
@@ -297,6 +296,7 @@ impl Verdict {
                 tracing::error!(code = "internal", error = %error, "the store refused a page");
                 Self::ended_by(Ending::Internal, ErrorCode::Internal)
             }
+            // Its listings are settled, or the run was over already.
             (verdict, _) => verdict,
         }
     }

@@ -30,10 +30,10 @@ pub struct EngineSettings {
 impl Default for EngineSettings {
     fn default() -> Self {
         Self {
-            lease: Duration::from_secs(60),
+            lease: Duration::from_mins(1),
             renew_every: Duration::from_secs(15),
             lease_margin: Duration::from_secs(5),
-            pending_for: Duration::from_secs(60),
+            pending_for: Duration::from_mins(1),
             poll_every: Duration::from_secs(2),
             store_patience: Duration::from_secs(30),
             paths_at_once: 4,

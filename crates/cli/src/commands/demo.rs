@@ -107,7 +107,7 @@ impl Story {
             screen,
             "3. What is missing, and how sure is that?",
             &format!(
-                "A tool that takes a refused listing for an empty one would now report every compliance policy of {} as deleted. Lastseen says what it could not read, and trusts nothing of that run blindly.",
+                "A tool that takes a refused listing for an empty one would now report every compliance policy of {} as gone. Lastseen says what it could not read, and trusts nothing of that run blindly.",
                 first.name
             ),
         )?;

@@ -45,8 +45,7 @@ pub(crate) async fn run(app: &App, args: &args::Missing, screen: &mut Screen) ->
     Ok(Exit::Success)
 }
 
-/// The selection that is meant: the one named; else everything; else, where everything was never synced, the only one
-/// that was.
+/// The selection that is meant: by hash, else by the names that `sync` takes. No name is everything.
 fn which(args: &args::Missing, used: &[SelectionRecord]) -> Result<(SelectionHash, Option<Selection>), Problem> {
     let known = |hash: SelectionHash| used.iter().find(|record| record.selection_hash == hash);
     if let Some(hash) = args.selection {
@@ -56,11 +55,6 @@ fn which(args: &args::Missing, used: &[SelectionRecord]) -> Result<(SelectionHas
         return Ok((hash, Some(record.selection_payload.clone())));
     }
     let named = selection(&args.names)?;
-    if named.is_everything() && known(named.hash()).is_none() {
-        if let [only] = used {
-            return Ok((only.selection_hash, Some(only.selection_payload.clone())));
-        }
-    }
     Ok((named.hash(), Some(named)))
 }
 

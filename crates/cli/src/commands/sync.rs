@@ -130,10 +130,10 @@ pub(crate) fn report(tenant: &Tenant, selection: &Selection, types: usize, detai
     let mut answer = headline(run);
     if run.status.is_completed() {
         if unread > 0 {
-            answer += &format!("; {unread} of {} types could not be read", detail.listings.len());
+            answer = format!("{answer}; {unread} of {} types could not be read", detail.listings.len());
         }
         if unavailable > 0 {
-            answer += &format!("; {unavailable} not available in this tenant");
+            answer = format!("{answer}; {unavailable} not available in this tenant");
         }
     }
     screen.line(answer)?;

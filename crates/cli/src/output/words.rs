@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lastseen_model::{Selection, Timestamp};
+use lastseen_model::{Category, PolicyType, Selection, Timestamp};
 
 /// `1 item`, `2 items`, `1,204 items`.
 pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
@@ -14,7 +14,7 @@ pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -52,7 +52,7 @@ pub(crate) fn exact(then: Timestamp) -> String {
 
 /// `0.4 s`, `6.2 s`, `75 s`.
 pub(crate) fn seconds(length: Duration) -> String {
-    if length < Duration::from_secs(60) { format!("{:.1} s", length.as_secs_f64()) } else { format!("{} s", grouped(length.as_secs())) }
+    if length < Duration::from_mins(1) { format!("{:.1} s", length.as_secs_f64()) } else { format!("{} s", grouped(length.as_secs())) }
 }
 
 /// `everything`, or the names of a selection, cut where there are many.
@@ -60,8 +60,8 @@ pub(crate) fn selection_words(selection: &Selection) -> String {
     if selection.is_everything() {
         return "everything".to_owned();
     }
-    let categories = selection.categories.iter().map(|category| category.as_str());
-    let names: Vec<&str> = categories.chain(selection.policy_types.iter().map(|known| known.as_str())).collect();
+    let categories = selection.categories.iter().map(Category::as_str);
+    let names: Vec<&str> = categories.chain(selection.policy_types.iter().map(PolicyType::as_str)).collect();
     match names.as_slice() {
         [first, second, third, rest @ ..] if !rest.is_empty() => format!("{first}, {second}, {third} and {} more", rest.len()),
         few => few.join(", "),

@@ -118,14 +118,14 @@ fn an_acknowledged_item_stays_out_of_the_list_until_it_is_seen_again() {
     world.sync(&[CONFIGURATION]);
     let id = gone["external_id"].as_str().expect("an id");
     assert_eq!(code(&world.run(&["missing", "ack", CONFIGURATION, id, "--note", "retired"])), 0);
-    let (_, hidden) = world.json(&["missing"]);
+    let (_, hidden) = world.json(&["missing", "--types", CONFIGURATION]);
     assert_eq!((hidden["missing"].as_array().map(Vec::len), &hidden["acknowledged"]), (Some(0), &json!(1)));
-    let (_, shown) = world.json(&["missing", "--acknowledged"]);
+    let (_, shown) = world.json(&["missing", "--types", CONFIGURATION, "--acknowledged"]);
     assert!(shown["missing"][0]["acknowledged_at"].is_string());
     let (_, explained) = world.json(&["explain", CONFIGURATION, id]);
     assert_eq!((&explained["acknowledgement"]["note"], &explained["acknowledgement"]["author"]), (&json!("retired"), &json!("tester")));
     assert_eq!(code(&world.run(&["missing", "unack", CONFIGURATION, id])), 0);
-    assert_eq!(world.json(&["missing"]).1["missing"].as_array().map(Vec::len), Some(1));
+    assert_eq!(world.json(&["missing", "--types", CONFIGURATION]).1["missing"].as_array().map(Vec::len), Some(1));
     assert_eq!(code(&world.run(&["missing", "unack", CONFIGURATION, id])), 1, "there is no note any more");
     assert_eq!(code(&world.run(&["missing", "ack", CONFIGURATION, "no-such-id"])), 1);
 }
@@ -195,7 +195,7 @@ fn all_tenants_are_synced_one_after_another() {
 fn redacted(world: &World, output: &std::process::Output) -> String {
     let mut out = text(&output.stdout);
     if !output.stderr.is_empty() {
-        out += &format!("--- standard error\n{}", text(&output.stderr));
+        out = format!("{out}--- standard error\n{}", text(&output.stderr));
     }
     let (_, runs) = world.json(&["runs", "--limit", "100"]);
     for (number, run) in runs["runs"].as_array().into_iter().flatten().rev().enumerate() {
@@ -236,19 +236,21 @@ fn people_see_the_answer_then_the_reason_then_the_next_step() {
     let tenant = world.tenant().to_string();
     let types = format!("{CONFIGURATION},{COMPLIANCE},roleScopeTag");
     let sync = ["sync", "--tenant", &tenant, "--types", &types];
+    let missing = ["missing", "--types", &types];
     insta::assert_snapshot!("first_sync", redacted(&world, &world.run(&sync)));
-    insta::assert_snapshot!("nothing_missing", redacted(&world, &world.run(&["missing"])));
+    insta::assert_snapshot!("no_baseline", redacted(&world, &world.run(&["missing"])));
+    insta::assert_snapshot!("nothing_missing", redacted(&world, &world.run(&missing)));
 
     let (_, items) = world.json(&["items", "--type", CONFIGURATION]);
     let named = items["items"].as_array().expect("items").iter().find(|item| item["display_name"].is_string()).expect("a name").clone();
     world.remove(&named);
     world.simulator.faults().add(Fault::always(FaultAction::error(NamedError::Forbidden)).on(&World::path("roleScopeTag")));
     insta::assert_snapshot!("partial_sync", redacted(&world, &world.run(&sync)));
-    insta::assert_snapshot!("missing_low", redacted(&world, &world.run(&["missing", "--limit", "3"])));
+    insta::assert_snapshot!("missing_low", redacted(&world, &world.run(&[&missing[..], &["--limit", "3"]].concat())));
 
     world.simulator.faults().clear();
     world.run(&sync);
-    insta::assert_snapshot!("missing_high", redacted(&world, &world.run(&["missing"])));
+    insta::assert_snapshot!("missing_high", redacted(&world, &world.run(&missing)));
     let id = named["external_id"].as_str().expect("an id");
     insta::assert_snapshot!("explain", redacted(&world, &world.run(&["explain", CONFIGURATION, id])));
     insta::assert_snapshot!("runs", redacted(&world, &world.run(&["runs"])));
