@@ -5,6 +5,7 @@ mod compare;
 mod database;
 mod ops;
 mod player;
+mod same;
 mod tally;
 mod tenancy;
 pub(crate) mod views;
@@ -21,6 +22,10 @@ use crate::backend::Backend;
 const HISTORIES: u32 = 96;
 /// How many moves a history has at most.
 const MOVES: usize = 60;
+/// After how many moves the answers of both tenants are compared, whomever the move was about.
+const BOTH_EVERY: usize = 5;
+/// How often a history that failed is played again to find a shorter one.
+const REPLAYS: usize = 500;
 
 /// Plays random histories against a backend's databases.
 ///
@@ -28,36 +33,59 @@ const MOVES: usize = 60;
 /// When a database and the model differ; with the shortest history that was found to show it.
 pub fn every_answer_equals_the_models(backend: &dyn Backend) {
     let runtime = crate::runtime();
-    let mut runner = TestRunner::new(Config { failure_persistence: None, max_shrink_iters: 4_096, ..config() });
-    let outcome = runner.run(&history(MOVES), |moves| {
+    let played = |moves: &[Op]| {
         runtime.block_on(async {
             let under_test = backend.fresh().await;
             let mut tally = Tally::default();
             let mut player = Player::new(Some(Database::new(&*under_test).await), &mut tally);
-            play(&mut player, &moves).await
+            play(&mut player, moves).await
         })
-    });
-    if let Err(error) = outcome {
-        panic!("{}", told(&error));
+    };
+    // Histories are made shorter here and not by proptest, which would first make every number of a move smaller.
+    let mut runner = TestRunner::new(Config { failure_persistence: None, max_shrink_iters: 0, ..config() });
+    match runner.run(&history(MOVES), |moves| played(&moves)) {
+        Ok(()) => {}
+        Err(TestError::Abort(reason)) => panic!("the histories were given up: {reason}"),
+        Err(TestError::Fail(reason, moves)) => panic!("{}", shortest(moves, reason.to_string(), played)),
     }
+}
+
+/// Drops what moves it can, in halves, quarters and so on down to single ones, while what is left still fails.
+fn shortest(mut moves: Vec<Op>, mut reason: String, played: impl Fn(&[Op]) -> Result<(), TestCaseError>) -> String {
+    let (mut replays, mut chunk) = (0, moves.len().div_ceil(2));
+    while chunk > 0 && replays < REPLAYS {
+        let before = moves.len();
+        // From the end: what came after the failure goes first.
+        let mut end = moves.len();
+        while end > 0 && replays < REPLAYS {
+            let begin = end.saturating_sub(chunk);
+            let mut fewer = moves.clone();
+            fewer.drain(begin..end);
+            replays += 1;
+            if let Err(failure) = played(&fewer) {
+                (moves, reason) = (fewer, failure.to_string());
+            }
+            end = begin;
+        }
+        if chunk > 1 || moves.len() == before {
+            chunk /= 2;
+        }
+    }
+    let moves: String = moves.iter().map(|op| format!("\n    {op:?}")).collect();
+    format!("{reason}\nin the history:{moves}")
 }
 
 async fn play(player: &mut Player<'_>, moves: &[Op]) -> Result<(), TestCaseError> {
-    for op in moves {
+    for (place, op) in moves.iter().enumerate() {
         player.play(op).await?;
+        if place % BOTH_EVERY == 0 {
+            player.touched.extend([0, 1]);
+        }
         player.compare().await?;
     }
+    player.touched.extend([0, 1]);
+    player.compare().await?;
     player.compare_at_the_end().await
-}
-
-fn told(error: &TestError<Vec<Op>>) -> String {
-    match error {
-        TestError::Abort(reason) => format!("the histories were given up: {reason}"),
-        TestError::Fail(reason, moves) => {
-            let moves: Vec<String> = moves.iter().map(|op| format!("    {op:?}")).collect();
-            format!("{reason}\nthe shortest history found:\n{}", moves.join("\n"))
-        }
-    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "proptest's own variable; its own reading of it knows no default but 256")]

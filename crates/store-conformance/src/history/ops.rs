@@ -99,10 +99,10 @@ pub(crate) enum Change {
     Fill { tenant: u8, policy_type: u8 },
 }
 
-/// A history of at most this many moves, most often of nearly as many: evidence has to grow old before retention and
-/// contradiction get interesting. A move shrinks to none at all.
+/// A history of at most this many moves, and at least of half of them: evidence has to grow old before retention and
+/// contradiction get interesting.
 pub(crate) fn history(moves: usize) -> impl Strategy<Value = Vec<Op>> {
-    prop::collection::vec(prop::option::weighted(0.9, op()), moves).prop_map(|moves| moves.into_iter().flatten().collect())
+    prop::collection::vec(op(), moves / 2..=moves)
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -112,7 +112,7 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         18 => (tenant(), selection(), 1u8..6, paths(), ending())
             .prop_map(|(tenant, selection, min_items, paths, ending)| Op::Sync { tenant, selection, min_items, paths, ending }),
-        8 => (tenant(), selection(), 1u8..6, any::<bool>())
+        8 => (tenant(), selection(), 1u8..6, prop::bool::weighted(0.7))
             .prop_map(|(tenant, selection, min_items, wait)| Op::Start { tenant, selection, min_items, wait }),
         3 => any::<u8>().prop_map(|run| Op::Claim { run }),
         1 => any::<u8>().prop_map(|run| Op::Cancel { run }),
@@ -132,7 +132,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (0u8..5, any::<bool>()).prop_map(|(policy_type, hash)| Op::Contract { policy_type, hash }),
         3 => (tenant(), any::<u8>()).prop_map(|(tenant, item)| Op::Acknowledge { tenant, item }),
         1 => (tenant(), any::<u8>()).prop_map(|(tenant, item)| Op::Unacknowledge { tenant, item }),
-        5 => (tenant(), prop::option::weighted(0.8, 0u8..3), prop::option::weighted(0.3, 0u8..4))
+        6 => (tenant(), prop::option::weighted(0.8, 0u8..3), prop::option::weighted(0.3, 0u8..4))
             .prop_map(|(tenant, keep_runs, older_than)| Op::Prune { tenant, keep_runs, older_than }),
     ]
 }

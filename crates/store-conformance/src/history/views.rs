@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::compare::json;
 use super::player::{Played, selections, tenant_of};
+use super::same::same;
 use crate::backend::TestDatabase;
 use crate::model::Model;
 
@@ -53,7 +54,7 @@ pub(super) async fn compare(database: &dyn TestDatabase, model: &Model) -> Playe
             prop_assert_eq!(names, wanted, "the columns of {}", view);
         }
         let said: Vec<Row> = said.into_iter().map(|row| cut(row, columns)).collect();
-        prop_assert_eq!(in_order(found.into_iter().map(plain)), in_order(said.into_iter().map(plain)), "{}", view);
+        same(view, &in_order(found.into_iter().map(plain)), &in_order(said.into_iter().map(plain)))?;
     }
     prop_assert!(!format!("{:?}", database.view("inventory_missing").await).contains("deleted"), "R18: the word is reserved");
     Ok(())

@@ -110,7 +110,9 @@ impl Model {
         let mut runs: Vec<&Run> = known.runs.iter().collect();
         runs.sort_by_key(|run| std::cmp::Reverse(run.no));
         let row = |run: &Run| {
-            let listing = run.listing(policy_type).filter(|listing| !listing.dropped)?;
+            // A listing that neither knew nor saw the item says nothing about it.
+            let bears = |listing: &&Listing| listing.known.contains(external_id) || listing.seen.contains(external_id);
+            let listing = run.listing(policy_type).filter(|listing| !listing.dropped).filter(bears)?;
             let latest = known.completed(run.record.selection_hash).last().map(|latest| latest.record.run_id);
             Some(SightingRow {
                 run_id: run.record.run_id,

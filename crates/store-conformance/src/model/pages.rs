@@ -71,7 +71,11 @@ impl Model {
             changed += other;
         }
         if page.end == Some(PageEnd::Rejected) {
-            run.note_error(of_first(ErrorCode::ItemRejected, ErrorContext::default(), page.listings.first().map(|part| &part.policy_type)));
+            run.note_error(of_first(
+                ErrorCode::ItemRejected,
+                ErrorContext { page: Some(page.page), ..ErrorContext::default() },
+                page.listings.first().map(|part| &part.policy_type),
+            ));
         }
         Ok(PageStored::Stored { created, changed })
     }
@@ -88,7 +92,6 @@ impl Model {
             broke_off |= outcome != ListingOutcome::Unavailable;
             listing.outcome = Some(outcome);
             listing.code = Some(failure.code);
-            listing.started_at.get_or_insert(now);
             listing.finished_at = Some(now);
         }
         if broke_off {

@@ -208,6 +208,9 @@ impl Model {
 impl Run {
     pub(super) fn note_error(&mut self, error: RunError) {
         self.errors.push(error);
+        self.record.had_errors = !self.errors.is_empty();
+        let codes: BTreeSet<&str> = self.errors.iter().map(|error| error.code.as_str()).collect();
+        self.record.error_codes = codes.into_iter().filter_map(|code| code.parse().ok()).collect();
     }
 
     fn skip(&mut self, code: ErrorCode, now: Timestamp) {
@@ -218,16 +221,23 @@ impl Run {
     }
 
     fn end(&mut self, ending: Ending, error: Option<RunError>, traffic: Traffic, now: Timestamp) {
-        let code = error.as_ref().map(|error| error.code);
+        // A listing that broke off has a code, also where the worker gave none.
+        let code = error.as_ref().map(|error| error.code).or(match ending {
+            Ending::WorkerLost => Some(ErrorCode::WorkerLost),
+            Ending::SignInFailed => Some(ErrorCode::AuthFailed),
+            Ending::Cancelled => Some(ErrorCode::Cancelled),
+            Ending::Finished | Ending::Internal => Some(ErrorCode::Internal),
+        });
         for listing in self.listings.iter_mut().filter(|listing| listing.outcome.is_none()) {
             let begun = listing.started_at.is_some();
             listing.outcome = Some(ListingOutcome::when_run_ends(begun));
             listing.code = code.filter(|_| begun);
             listing.finished_at = Some(now);
         }
-        self.errors.extend(error);
+        error.into_iter().for_each(|error| self.note_error(error));
         let outcomes: Vec<ListingOutcome> = self.listings.iter().filter_map(|listing| listing.outcome).collect();
-        if outcomes.iter().all(|outcome| *outcome == ListingOutcome::Unavailable) {
+        let by_its_listings = !matches!(ending, Ending::WorkerLost | Ending::SignInFailed);
+        if by_its_listings && outcomes.iter().all(|outcome| *outcome == ListingOutcome::Unavailable) {
             self.note_error(bare(ErrorCode::GraphFeatureUnavailable));
         }
         self.record.status = RunStatus::conclude(ending, outcomes);
@@ -248,9 +258,6 @@ impl Run {
             errors: self.errors.len() as u64,
             traffic,
         };
-        self.record.had_errors = !self.errors.is_empty();
-        let codes: BTreeSet<&str> = self.errors.iter().map(|error| error.code.as_str()).collect();
-        self.record.error_codes = codes.into_iter().filter_map(|code| code.parse().ok()).collect();
     }
 }
 
