@@ -85,7 +85,8 @@ pub(crate) async fn end_run(tx: &mut WriteTx, tenant: &str, run: &str, end: &Run
         record_error(tx, tenant, run, error.code, &error.context).await?;
     }
     // A condition of the tenant is no error, unless nothing else is left of the run.
-    if outcomes.iter().all(|outcome| *outcome == ListingOutcome::Unavailable) {
+    let nothing_available = outcomes.iter().all(|outcome| *outcome == ListingOutcome::Unavailable);
+    if nothing_available && !matches!(end.ending, Ending::WorkerLost | Ending::SignInFailed) {
         record_error(tx, tenant, run, ErrorCode::GraphFeatureUnavailable, &ErrorContext::default()).await?;
     }
 
