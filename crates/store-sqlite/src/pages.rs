@@ -37,11 +37,9 @@ pub(crate) async fn record_page(store: &SqliteStore, scope: &TenantScope, lease:
     if standings.iter().all(|standing| page.page <= standing.pages) {
         return Ok(PageStored::AlreadyStored);
     }
-    if let Some(ended) = standings.iter().find(|standing| standing.outcome.is_some()) {
-        return Err(StoreError::ListingNotOpen(ended.policy_type.clone()));
-    }
-    if let Some(gap) = standings.iter().find(|standing| standing.pages + 1 != page.page) {
-        return Err(StoreError::PageOutOfOrder { page: page.page, expected: gap.pages + 1 });
+    let refuses = |standing: &&Standing| standing.outcome.is_some() || standing.pages + 1 != page.page;
+    if let Some(refusing) = standings.iter().find(refuses) {
+        return Err(StoreError::PageOutOfOrder { page: page.page, expected: refusing.pages + 1 });
     }
 
     let no = tx.next_no().await?;
