@@ -81,6 +81,10 @@ impl From<SyncError> for Problem {
         match error {
             SyncError::Selection(error) => error.into(),
             SyncError::Store(error) => error.into(),
+            SyncError::Unfinished { run, source } => {
+                let meaning = format!("run {run} could not be finished; what was committed stays, and the next sync records it as failed");
+                Self { exit: Exit::Failed, ..Self::from(source) }.with("meaning", meaning)
+            }
             SyncError::LeaseLost(_) => Self::failed(error.to_string()).next("run the command again"),
         }
     }

@@ -62,11 +62,11 @@ impl PathTask {
             }
             Err(Broke::Store(StoreError::LeaseLost)) => (ListingOutcome::Incomplete, Some(ErrorCode::WorkerLost), PathEnd::LeaseLost),
             Err(Broke::Store(error)) => {
-                let code = if error.is_transient() { ErrorCode::StoreUnavailable } else { ErrorCode::Internal };
+                let code = error.code();
                 // The listing stays open where this fails too; the run's end closes it.
                 let end = match self.fail(code, ErrorContext::default()).await {
-                    PathEnd::Settled => PathEnd::StoreFailed(error),
-                    worse => worse,
+                    PathEnd::LeaseLost => PathEnd::LeaseLost,
+                    _ => PathEnd::StoreFailed(error),
                 };
                 (ListingOutcome::Incomplete, Some(code), end)
             }

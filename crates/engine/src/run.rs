@@ -51,9 +51,18 @@ pub enum SyncError {
     /// The selection can't be used; no run was made.
     #[error(transparent)]
     Selection(#[from] SelectionError),
-    /// The database failed; the run, where there was one, ends when its lease expires.
+    /// The database failed before there was a run.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The database failed while the run went on, and its end could not be recorded: it is reaped when its lease expires.
+    #[error("run {run} could not be finished")]
+    Unfinished {
+        /// The run.
+        run: RunId,
+        /// Why.
+        #[source]
+        source: StoreError,
+    },
     /// Another worker's reaping ended the run.
     #[error("run {0} lost its lease: the database or this machine stood still for too long; the run is recorded as failed (worker_lost)")]
     LeaseLost(RunId),
@@ -211,7 +220,7 @@ impl Engine {
         match finish {
             Ok(detail) => Ok(detail),
             Err(StoreError::LeaseLost) => Err(SyncError::LeaseLost(run_id)),
-            Err(error) => Err(error.into()),
+            Err(source) => Err(SyncError::Unfinished { run: run_id, source }),
         }
     }
 
@@ -289,12 +298,9 @@ impl Verdict {
         match (self, end) {
             (Self::LeaseLost, _) | (_, PathEnd::LeaseLost) => Self::LeaseLost,
             (Self::Ended(Ending::Finished, _), PathEnd::Cancelled) => Self::ended_by(Ending::Cancelled, ErrorCode::Cancelled),
-            (Self::Ended(Ending::Finished, _), PathEnd::StoreFailed(error)) if error.is_transient() => {
-                Self::ended_by(Ending::Internal, ErrorCode::StoreUnavailable)
-            }
             (Self::Ended(Ending::Finished, _), PathEnd::StoreFailed(error)) => {
-                tracing::error!(code = "internal", error = %error, "the store refused a page");
-                Self::ended_by(Ending::Internal, ErrorCode::Internal)
+                tracing::error!(code = %error.code(), error = %error, "a page could not be stored");
+                Self::ended_by(Ending::Internal, error.code())
             }
             // Its listings are settled, or the run was over already.
             (verdict, _) => verdict,

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::path::PathBuf;
 
+use lastseen_model::ErrorCode;
+
 /// A failed verb.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -75,6 +77,19 @@ impl StoreError {
     /// Whether the same call may succeed a little later.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_))
+    }
+
+    /// The code under which a run records it.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Unavailable(_) | Self::NotWritable(_) | Self::CannotOpen { .. } | Self::NewerSchema { .. } => ErrorCode::StoreUnavailable,
+            Self::LeaseLost => ErrorCode::WorkerLost,
+            Self::PageOutOfOrder { .. }
+            | Self::ListingNotOpen(_)
+            | Self::RowsAffected { .. }
+            | Self::Inconsistent { .. }
+            | Self::Refused(_) => ErrorCode::Internal,
+        }
     }
 }
 
