@@ -19,7 +19,9 @@ use self::tally::Tally;
 use crate::backend::Backend;
 
 /// How many histories are played unless `PROPTEST_CASES` says otherwise.
-const HISTORIES: u32 = 96;
+const HISTORIES: u32 = 72;
+/// How many are played at the same time, each against a database of its own.
+const THREADS: u32 = 2;
 /// How many moves a history has at most.
 const MOVES: usize = 60;
 /// After how many moves the answers of both tenants are compared, whomever the move was about.
@@ -32,6 +34,16 @@ const REPLAYS: usize = 500;
 /// # Panics
 /// When a database and the model differ; with the shortest history that was found to show it.
 pub fn every_answer_equals_the_models(backend: &dyn Backend) {
+    let config = config();
+    let cases = config.cases.div_ceil(THREADS);
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| play_histories(backend, Config { cases, ..config.clone() }));
+        }
+    });
+}
+
+fn play_histories(backend: &dyn Backend, config: Config) {
     let runtime = crate::runtime();
     let played = |moves: &[Op]| {
         runtime.block_on(async {
@@ -42,7 +54,7 @@ pub fn every_answer_equals_the_models(backend: &dyn Backend) {
         })
     };
     // Histories are made shorter here and not by proptest, which would first make every number of a move smaller.
-    let mut runner = TestRunner::new(Config { failure_persistence: None, max_shrink_iters: 0, ..config() });
+    let mut runner = TestRunner::new(Config { failure_persistence: None, max_shrink_iters: 0, ..config });
     match runner.run(&history(MOVES), |moves| played(&moves)) {
         Ok(()) => {}
         Err(TestError::Abort(reason)) => panic!("the histories were given up: {reason}"),
@@ -99,7 +111,7 @@ mod tests {
     use super::*;
 
     /// How often each thing must be met in the default number of histories.
-    const LEAST: u64 = 10;
+    const LEAST: u64 = 8;
 
     /// The model alone plays as many histories as a backend's test does by default, always the same ones.
     #[test]
