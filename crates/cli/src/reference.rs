@@ -1,6 +1,7 @@
 //! The generated references: command line, configuration, error codes. They are committed; a drift fails here.
 //! `cargo xtask generate` writes them anew.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -96,4 +97,17 @@ fn reference_of_the_error_codes() {
          `page`, `attempts`, `retry_after_ms`, and `aadsts` (Entra's number of a refused sign-in). No text from outside is ever kept.\n",
     );
     reference("error-codes.md", &text);
+}
+
+#[test]
+fn the_readme_names_every_permission_that_a_default_sync_needs_and_no_other() {
+    let readme = std::fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../README.md")).expect("README.md");
+    let rows: BTreeSet<&str> = readme
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("| `")?.split('`').next())
+        .filter(|cell| cell.ends_with(".Read.All"))
+        .collect();
+    let types = lastseen_contracts::Registry::builtin().types();
+    let needed: BTreeSet<&str> = types.filter(|(_, known)| known.enabled).map(|(path, _)| path.permission.as_str()).collect();
+    assert_eq!(rows, needed);
 }

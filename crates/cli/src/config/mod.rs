@@ -1,5 +1,9 @@
 //! Settings: the command line over the environment over `lastseen.toml` over what the program would do by itself.
 
+mod file;
+#[cfg(test)]
+mod keys;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,8 +13,11 @@ use lastseen_engine::EngineSettings;
 use lastseen_graph::{Credential, Endpoints, GraphSettings, Origin};
 use lastseen_model::{Guard, Limits, TenantId};
 use secrecy::SecretString;
-use serde::Deserialize;
 
+pub(crate) use self::file::{FileConfig, parse_length};
+use self::file::{GraphConfig, GuardConfig, Length, LimitsConfig, RunConfig};
+#[cfg(test)]
+pub(crate) use self::keys::KEYS;
 use crate::args::Global;
 use crate::problem::Problem;
 
@@ -20,130 +27,6 @@ const FILE: &str = "lastseen.toml";
 const FILE_CAP: u64 = 1 << 20;
 /// A client secret is some dozens of characters.
 const SECRET_FILE_CAP: u64 = 1 << 16;
-
-/// What `lastseen.toml` may say. Every key is optional; an unknown one is refused by name.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct FileConfig {
-    /// The database: sqlite:<path> or a path.
-    database_url: Option<String>,
-    graph: GraphConfig,
-    run: RunConfig,
-    limits: LimitsConfig,
-    guard: GuardConfig,
-    /// Names for tenants, by GUID.
-    tenants: BTreeMap<TenantId, TenantConfig>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct GraphConfig {
-    client_id: Option<String>,
-    client_secret_file: Option<PathBuf>,
-    authority: Option<String>,
-    endpoint: Option<String>,
-    request_timeout: Option<Length>,
-    retry_tries: Option<u32>,
-    retry_budget: Option<Length>,
-    retry_after_ceiling: Option<Length>,
-    body_cap_mib: Option<u64>,
-    page_cap: Option<u32>,
-    requests_at_once: Option<usize>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RunConfig {
-    lease: Option<Length>,
-    renew_every: Option<Length>,
-    pending_for: Option<Length>,
-    store_patience: Option<Length>,
-    paths_at_once: Option<usize>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct LimitsConfig {
-    global: Option<u32>,
-    per_tenant: Option<u32>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct GuardConfig {
-    min_items: Option<u32>,
-    percent: Option<u32>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TenantConfig {
-    name: String,
-}
-
-/// A key of `lastseen.toml`, for the reference.
-#[cfg(test)]
-pub(crate) struct Key {
-    pub(crate) name: &'static str,
-    pub(crate) default: &'static str,
-    pub(crate) meaning: &'static str,
-}
-
-/// Every key, in the order of the file.
-#[cfg(test)]
-pub(crate) const KEYS: &[Key] = &[
-    key("database_url", "a file in the user's data directory", "the database: `sqlite:<path>` or a path"),
-    key("graph.client_id", "none", "the app registration's client id"),
-    key("graph.client_secret_file", "none", "a file with its secret"),
-    key("graph.authority", "`https://login.microsoftonline.com`", "the origin of the token endpoint"),
-    key("graph.endpoint", "`https://graph.microsoft.com`", "the origin of Graph"),
-    key("graph.request_timeout", "`60s`", "how long one request may take, body included (1s to 600s)"),
-    key("graph.retry_tries", "6", "how often a page is tried (1 to 20)"),
-    key("graph.retry_budget", "`5m`", "how long a page is tried (1s to 1h)"),
-    key("graph.retry_after_ceiling", "`2m`", "a listing that Graph asks to wait longer ends `graph_throttled` (1s to 1h)"),
-    key("graph.body_cap_mib", "64", "the largest answer, in MiB (1 to 1,024)"),
-    key("graph.page_cap", "10000", "the most pages of one listing (1 to 1,000,000)"),
-    key("graph.requests_at_once", "4", "requests at once for one tenant (1 to 64)"),
-    key("run.lease", "`60s`", "how long a worker's lease runs (10s to 1h)"),
-    key("run.renew_every", "`15s`", "how often it is renewed (1s to 30m)"),
-    key("run.pending_for", "`60s`", "how long a waiting run lives unless its starter asks again (10s to 24h)"),
-    key("run.store_patience", "`30s`", "how long a write is tried again while the database is away (1s to 1h)"),
-    key("run.paths_at_once", "4", "paths of one run listed side by side (1 to 64)"),
-    key("limits.global", "8", "runs at once in all (1 to 10,000)"),
-    key("limits.per_tenant", "2", "runs at once of one tenant (1 to 100)"),
-    key("guard.min_items", "20", "from how many unseen items on the guard may trip"),
-    key("guard.percent", "50", "and above which share of the type, in percent"),
-    key("tenants.\"<GUID>\".name", "none", "the tenant's name for people"),
-];
-
-#[cfg(test)]
-const fn key(name: &'static str, default: &'static str, meaning: &'static str) -> Key {
-    Key { name, default, meaning }
-}
-
-/// A length of time as people write it: `15s`, `5m`, `2h`.
-#[derive(Debug, Clone, Copy)]
-struct Length(Duration);
-
-impl<'de> Deserialize<'de> for Length {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        parse_length(&text).map(Self).map_err(serde::de::Error::custom)
-    }
-}
-
-/// Reads `15s`, `5m`, `2h`, `100ms`, `7d`.
-pub(crate) fn parse_length(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no length of time; write 15s, 5m, 2h or 7d");
-    // A day of this program is 24 hours: it measures ages, not calendars.
-    let (text, days) = match text.trim().strip_suffix('d') {
-        Some(days) => ("0s", days.trim().parse::<u32>().map_err(|_| wrong())?),
-        None => (text.trim(), 0),
-    };
-    let span: jiff::SignedDuration = text.parse().map_err(|_| wrong())?;
-    let length = Duration::try_from(span).map_err(|_| wrong())?;
-    Ok(length + Duration::from_secs(u64::from(days) * 86_400))
-}
 
 /// Everything a command may need to know, checked.
 #[derive(Debug)]

@@ -1,0 +1,38 @@
+//! The keys of `lastseen.toml`, as the generated reference has them. A test holds them against what the file takes.
+
+/// A key of `lastseen.toml`, for the reference.
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    pub(crate) default: &'static str,
+    pub(crate) meaning: &'static str,
+}
+
+/// Every key, in the order of the file.
+pub(crate) const KEYS: &[Key] = &[
+    key("database_url", "a file in the user's data directory", "the database: `sqlite:<path>` or a path"),
+    key("graph.client_id", "none", "the app registration's client id"),
+    key("graph.client_secret_file", "none", "a file with its secret"),
+    key("graph.authority", "`https://login.microsoftonline.com`", "the origin of the token endpoint"),
+    key("graph.endpoint", "`https://graph.microsoft.com`", "the origin of Graph"),
+    key("graph.request_timeout", "`60s`", "how long one request may take, body included (1s to 600s)"),
+    key("graph.retry_tries", "6", "how often a page is tried (1 to 20)"),
+    key("graph.retry_budget", "`5m`", "how long a page is tried (1s to 1h)"),
+    key("graph.retry_after_ceiling", "`2m`", "a listing that Graph asks to wait longer ends `graph_throttled` (1s to 1h)"),
+    key("graph.body_cap_mib", "64", "the largest answer, in MiB (1 to 1,024)"),
+    key("graph.page_cap", "10000", "the most pages of one listing (1 to 1,000,000)"),
+    key("graph.requests_at_once", "4", "requests at once for one tenant (1 to 64)"),
+    key("run.lease", "`60s`", "how long a worker's lease runs (10s to 1h)"),
+    key("run.renew_every", "`15s`", "how often it is renewed (1s to 30m)"),
+    key("run.pending_for", "`60s`", "how long a waiting run lives unless its starter asks again (10s to 24h)"),
+    key("run.store_patience", "`30s`", "how long a write is tried again while the database is away (1s to 1h)"),
+    key("run.paths_at_once", "4", "paths of one run listed side by side (1 to 64)"),
+    key("limits.global", "8", "runs at once in all (1 to 10,000)"),
+    key("limits.per_tenant", "2", "runs at once of one tenant (1 to 100)"),
+    key("guard.min_items", "20", "from how many unseen items on the guard may trip"),
+    key("guard.percent", "50", "and above which share of the type, in percent"),
+    key("tenants.\"<GUID>\".name", "none", "the tenant's name for people"),
+];
+
+const fn key(name: &'static str, default: &'static str, meaning: &'static str) -> Key {
+    Key { name, default, meaning }
+}
