@@ -35,15 +35,15 @@ const REPLAYS: usize = 500;
 /// When a database and the model differ; with the shortest history that was found to show it.
 pub fn every_answer_equals_the_models(backend: &dyn Backend) {
     let config = config();
-    let cases = config.cases.div_ceil(THREADS);
+    let config = Config { cases: config.cases.div_ceil(THREADS), ..config };
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
-            scope.spawn(|| play_histories(backend, Config { cases, ..config.clone() }));
+            scope.spawn(|| play_histories(backend, &config));
         }
     });
 }
 
-fn play_histories(backend: &dyn Backend, config: Config) {
+fn play_histories(backend: &dyn Backend, config: &Config) {
     let runtime = crate::runtime();
     let played = |moves: &[Op]| {
         runtime.block_on(async {
@@ -54,7 +54,7 @@ fn play_histories(backend: &dyn Backend, config: Config) {
         })
     };
     // Histories are made shorter here and not by proptest, which would first make every number of a move smaller.
-    let mut runner = TestRunner::new(Config { failure_persistence: None, max_shrink_iters: 0, ..config });
+    let mut runner = TestRunner::new(Config { failure_persistence: None, max_shrink_iters: 0, ..config.clone() });
     match runner.run(&history(MOVES), |moves| played(&moves)) {
         Ok(()) => {}
         Err(TestError::Abort(reason)) => panic!("the histories were given up: {reason}"),
@@ -83,8 +83,8 @@ fn shortest(mut moves: Vec<Op>, mut reason: String, played: impl Fn(&[Op]) -> Re
             chunk /= 2;
         }
     }
-    let moves: String = moves.iter().map(|op| format!("\n    {op:?}")).collect();
-    format!("{reason}\nin the history:{moves}")
+    let moves: Vec<String> = moves.iter().map(|op| format!("    {op:?}")).collect();
+    format!("{reason}\nin the history:\n{}", moves.join("\n"))
 }
 
 async fn play(player: &mut Player<'_>, moves: &[Op]) -> Result<(), TestCaseError> {

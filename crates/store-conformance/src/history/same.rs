@@ -17,10 +17,10 @@ pub(super) fn same<T: Debug + PartialEq>(what: impl Debug, found: &T, said: &T) 
     let alike = |pairs: &mut dyn Iterator<Item = (&&str, &&str)>| pairs.take_while(|(one, two)| one == two).count();
     let first = alike(&mut found.iter().zip(&said));
     let last = alike(&mut found[first..].iter().rev().zip(said[first..].iter().rev()));
-    let told = |lines: &[&str], mark: char| {
+    let told = |lines: &[&str], mark: &str| {
         let differing = lines[first..lines.len() - last].iter().take(TOLD);
-        differing.map(|line| format!("\n  {mark}{line}")).collect::<String>()
+        differing.flat_map(|line| ["\n  ", mark, *line]).collect::<String>()
     };
-    let lines = told(&found, '-') + &told(&said, '+');
+    let lines = told(&found, "-") + &told(&said, "+");
     Err(TestCaseError::fail(format!("the database (-) and the model (+) differ on {what:?}:{lines}")))
 }

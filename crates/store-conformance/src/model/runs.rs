@@ -234,7 +234,9 @@ impl Run {
             listing.code = code.filter(|_| begun);
             listing.finished_at = Some(now);
         }
-        error.into_iter().for_each(|error| self.note_error(error));
+        if let Some(error) = error {
+            self.note_error(error);
+        }
         let outcomes: Vec<ListingOutcome> = self.listings.iter().filter_map(|listing| listing.outcome).collect();
         let by_its_listings = !matches!(ending, Ending::WorkerLost | Ending::SignInFailed);
         if by_its_listings && outcomes.iter().all(|outcome| *outcome == ListingOutcome::Unavailable) {
