@@ -44,6 +44,7 @@ pub(crate) fn listing(code: ErrorCode, policy_type: &PolicyType) -> String {
         ErrorCode::GraphTimeout => "no answer in time; sync again later".to_owned(),
         ErrorCode::GraphConnection => "the connection broke; sync again later".to_owned(),
         ErrorCode::ItemRejected => "an object on it could not be identified; the others were kept".to_owned(),
+        ErrorCode::StoreUnavailable => "listed, but the database could not be written".to_owned(),
         ErrorCode::Cancelled => "cancelled".to_owned(),
         ErrorCode::WorkerLost => "its worker was lost".to_owned(),
         other => other.meaning().to_owned(),

@@ -12,7 +12,7 @@ mod progress;
 #[cfg(test)]
 mod reference;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use anstyle::AnsiColor;
@@ -47,6 +47,7 @@ fn logs(filter: &str) -> Result<(), Problem> {
         Problem { exit: Exit::Usage, ..Problem::usage(format!("--log: `{filter}` is no filter")) }
             .next("write error, warn, info, debug or trace")
     })?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(true).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Items with their last sighting, a page at a time.
 
-use lastseen_model::{ExternalId, PolicyType};
+use lastseen_model::{ExternalId, PolicyType, Timestamp};
 use lastseen_store::{Cursor, Item, ItemPage, ItemQuery, Result, TenantScope};
 use serde_json::value::RawValue;
 use sqlx::SqliteConnection;
@@ -77,7 +77,7 @@ async fn items_of_type(
     .bind(after.map_or("", |cursor| cursor.external_id.as_str()))
     .bind(query.platform.as_deref())
     .bind(query.search.as_deref().map(fold))
-    .bind(query.not_seen_since.map(|time| time.as_microsecond()))
+    .bind(query.not_seen_since.map(Timestamp::as_microsecond))
     .bind(i64::try_from(wanted).unwrap_or(i64::MAX))
     .fetch_all(db)
     .await

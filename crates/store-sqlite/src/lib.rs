@@ -12,6 +12,8 @@ mod catalogue;
 mod error;
 mod explain;
 mod finish;
+#[cfg(test)]
+mod full_disk;
 mod fleet;
 mod history;
 mod items;

@@ -1,6 +1,6 @@
 //! What is missing for a selection, against a reference. The rule itself stands in the view `missing_evidence`.
 
-use lastseen_model::{Confidence, PolicyType, Reason, Reference, RunId};
+use lastseen_model::{Confidence, PolicyType, Reason, Reference, RunId, Timestamp};
 use lastseen_store::{Coverage, Cursor, Missing, MissingAnswer, MissingItem, MissingQuery, ReferenceRun, Result, TenantScope};
 use serde_json::json;
 use sqlx::sqlite::SqliteRow;
@@ -132,7 +132,7 @@ async fn evidence(
     .bind(listings.to_string())
     .bind(query.reference == Reference::LatestComplete)
     .bind(query.confidence.map(|confidence| confidence == Confidence::High))
-    .bind(query.since.map(|since| since.as_microsecond()))
+    .bind(query.since.map(Timestamp::as_microsecond))
     .bind(query.acknowledged)
     .bind(query.after.as_ref().map(|cursor| cursor.policy_type.as_str()))
     .bind(query.after.as_ref().map(|cursor| cursor.external_id.as_str()))

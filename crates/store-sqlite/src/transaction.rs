@@ -68,7 +68,18 @@ impl SqliteStore {
 #[expect(clippy::disallowed_methods, reason = "the one place where a transaction is opened")]
 async fn open(pool: &SqlitePool, begin: &'static str) -> Result<Transaction<'static, Sqlite>> {
     let pool = pool.clone();
-    let opened = tokio::spawn(async move { pool.begin_with(begin).await }).await;
+    let opened = tokio::spawn(async move {
+        match pool.begin_with(begin).await {
+            // SQLite ends a transaction by itself when the disk is full. The driver still counts it as open and takes this one for a
+            // nested one; only a new connection mends that.
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                pool.acquire().await?.close().await?;
+                pool.begin_with(begin).await
+            }
+            opened => opened,
+        }
+    })
+    .await;
     opened.map_err(|error| StoreError::Unavailable(error.into()))?.map_err(of_statement)
 }
 

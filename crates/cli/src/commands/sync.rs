@@ -160,6 +160,10 @@ fn run_level(code: ErrorCode, context: &lastseen_model::ErrorContext, screen: &m
             screen.line(format!("  ✗ {}: {}", code, code.meaning()))?;
             screen.line("    next     check this machine's network and proxy, LASTSEEN_AUTHORITY and LASTSEEN_GRAPH_ENDPOINT")?;
         }
+        ErrorCode::StoreUnavailable => {
+            screen.line(format!("  ✗ {code}: the database could not be written"))?;
+            screen.line("    next     see that its disk has room and that no other program holds it, then sync again")?;
+        }
         ErrorCode::LockContended | ErrorCode::ConcurrencyLimitGlobal | ErrorCode::ConcurrencyLimitTenant => {}
         other => screen.line(format!("  ✗ {other}: {}", other.meaning()))?,
     }
