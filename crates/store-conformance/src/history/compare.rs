@@ -19,14 +19,16 @@ impl Player<'_> {
         for part in std::mem::take(&mut self.touched) {
             let tenant = tenant_of(part);
             for chosen in selections() {
+                let hash = chosen.selection.hash();
+                let completed = self.model.missing(tenant, hash, Reference::LatestCompleted);
                 for reference in REFERENCES {
-                    let said = self.model.missing(tenant, chosen.selection.hash(), reference);
+                    let said = self.model.missing(tenant, hash, reference);
                     self.tally.answer(said.as_ref());
-                    // One question about a selection never used is enough: they are all answered by there being no run.
-                    let asked = said.is_some() || reference == Reference::LatestCompleted;
+                    // An answer that is the latest completed run's own needs no second question, nor does having no run at all.
+                    let asked = reference == Reference::LatestCompleted || said != completed;
                     if let Some(database) = self.database.as_mut().filter(|_| asked) {
                         let store = database.store();
-                        compare_missing(&*store, tenant, chosen.selection.hash(), reference, said.as_ref()).await?;
+                        compare_missing(&*store, tenant, hash, reference, said.as_ref()).await?;
                     }
                 }
             }
