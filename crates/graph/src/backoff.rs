@@ -154,7 +154,7 @@ mod tests {
         fn i13_a_backoff_is_within_its_floor_and_its_doubling_bound(tries in 1..=40_u32) {
             let settings = GraphSettings { max_attempts: tries, page_budget: Duration::from_hours(10), ..GraphSettings::default() };
             let waits = waits(OFTEN, None, &settings);
-            prop_assert_eq!(waits.len() as u32, tries - 1);
+            prop_assert_eq!(u32::try_from(waits.len()), Ok(tries - 1));
             for (n, wait) in waits.into_iter().enumerate() {
                 let bound = BASE.saturating_mul(1 << n.min(16)).min(CAP);
                 prop_assert!(wait >= FLOOR && wait <= FLOOR + bound, "{n}: {wait:?}");

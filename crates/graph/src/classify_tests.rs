@@ -134,10 +134,10 @@ fn the_context_keeps_status_code_and_the_request_id_of_the_header_or_else_the_bo
     assert_eq!(context.request_id, Some(header));
 }
 
-fn said_of_sign_in(verdict: SignInVerdict) -> String {
+fn said_of_sign_in(verdict: &SignInVerdict) -> String {
     match verdict {
         SignInVerdict::Granted(_) => "granted".into(),
-        SignInVerdict::Again(again) => said(&Verdict::Again(again)),
+        SignInVerdict::Again(again) => said(&Verdict::Again(*again)),
         SignInVerdict::End(code) => code.to_string(),
     }
 }
@@ -162,12 +162,12 @@ fn every_answer_of_the_token_endpoint_is_judged(
     #[case] aadsts: Option<u32>,
 ) {
     let (verdict, context) = judge_sign_in(Ok(answer(status, body)));
-    assert_eq!((said_of_sign_in(verdict).as_str(), context.aadsts, context.http_status), (expected, aadsts, Some(status)));
+    assert_eq!((said_of_sign_in(&verdict).as_str(), context.aadsts, context.http_status), (expected, aadsts, Some(status)));
 }
 
 #[test]
 fn no_answer_of_the_token_endpoint_has_a_code_too() {
-    let code = |fault| said_of_sign_in(judge_sign_in(Err(fault)).0);
+    let code = |fault| said_of_sign_in(&judge_sign_in(Err(fault)).0);
     assert_eq!(code(Fault::Connection), "again, over a new connection: graph_connection");
     assert_eq!(code(Fault::Timeout), "again, over a new connection: graph_timeout");
     assert_eq!(code(Fault::TooLarge), "graph_invalid_response");

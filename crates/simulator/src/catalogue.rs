@@ -128,13 +128,12 @@ impl Tenant {
                 let of = &path.types[type_index];
                 let mix = own.mix.and(u64::from(index));
                 let change = own.changed.get(&index).cloned().unwrap_or_default();
-                let (kind, odata) = kinds::choose(path, of, index);
                 let graph_id = match path.kind {
-                    PathKind::Collection => Some(ids::external_id(&path.path, odata, mix, index)),
+                    PathKind::Collection => Some(ids::external_id(&path.path, kinds::choose(path, of, index).odata, mix, index)),
                     PathKind::Singleton => ids::singleton_id(&path.path, mix),
                 };
                 let named = of.display_name_field.is_some();
-                let name = change.name.or_else(|| names::display_name(&kind, &of.name, self.mix, index)).filter(|_| named);
+                let name = change.name.or_else(|| names::display_name(path, of, self.mix, index)).filter(|_| named);
                 Described { type_index: change.type_index.unwrap_or(type_index), index, mix, graph_id, name, revision: change.revision }
             }
             Slot::Extra(number) => {

@@ -142,25 +142,43 @@ fn kinds_of_path(path: &str) -> &'static [Kind] {
     }
 }
 
-/// The kind of an object, and the `@odata.type` that sorts it to its type.
-pub(crate) fn choose<'a>(path: &'a PathContract, of: &'a TypeContract, index: u32) -> (Kind, &'a str) {
+/// What an object looks like.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Chosen<'a> {
+    /// Its kind.
+    pub(crate) kind: Kind,
+    /// The `@odata.type` that sorts it to its type; empty where there is none.
+    pub(crate) odata: &'a str,
+    /// Its number among those of its kind.
+    pub(crate) number: usize,
+}
+
+/// What object `index` of a type looks like.
+pub(crate) fn choose<'a>(path: &'a PathContract, of: &'a TypeContract, index: u32) -> Chosen<'a> {
     let kinds = kinds_of_path(&path.path);
     let index = index as usize;
     match &of.matches {
         Some(MatchRule::OdataType(types)) if !types.is_empty() => {
             let odata = types[index % types.len()].as_str();
             let known = kinds.iter().find(|kind| kind.odata == odata).copied();
-            (known.unwrap_or(kind("", platform_of(odata), &[])), odata)
+            let kind = known.unwrap_or(kind("", platform_of(odata), &[]));
+            let number = if kind.stems.is_empty() { index } else { index / types.len() };
+            Chosen { kind, odata, number }
         }
         Some(_) => {
             // A view by a field: the path's platforms, but names after the type.
             let Kind { odata, platform, .. } = kinds[index % kinds.len()];
-            (kind(odata, platform, &[]), odata)
+            Chosen { kind: kind(odata, platform, &[]), odata, number: index }
         }
         None => {
             let own: Vec<&Kind> = kinds.iter().filter(|kind| kind.odata.is_empty() || !is_a_views(path, kind.odata)).collect();
-            let chosen = if own.is_empty() { NONE[0] } else { *own[index % own.len()] };
-            (chosen, chosen.odata)
+            if own.is_empty() {
+                return Chosen { kind: NONE[0], odata: "", number: index };
+            }
+            let kind = *own[index % own.len()];
+            // Kinds without names of their own share the type's, and so must not count alone.
+            let number = if kind.stems.is_empty() { index } else { index / own.len() };
+            Chosen { kind, odata: kind.odata, number }
         }
     }
 }

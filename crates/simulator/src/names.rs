@@ -1,6 +1,8 @@
 //! Display names: believable ones in several scripts, and a few that break careless programs.
 
-use crate::kinds::Kind;
+use lastseen_contracts::{PathContract, TypeContract};
+
+use crate::kinds::{Chosen, choose};
 use crate::mix::Mix;
 
 const SCOPES: &[&str] = &[
@@ -34,23 +36,25 @@ const COMBINING: u32 = 24;
 /// The object whose name mixes directions, controls included.
 const MIXED: u32 = 25;
 
-/// The name of an object of this kind: none for one in a type, the same for two.
-pub(crate) fn display_name(kind: &Kind, type_name: &str, tenant: Mix, index: u32) -> Option<String> {
+/// The name of an object of this type: none for one in a type, the same for two.
+pub(crate) fn display_name(path: &PathContract, of: &TypeContract, tenant: Mix, index: u32) -> Option<String> {
     match index {
         UNNAMED => None,
-        DUPLICATE => Some(plain(kind, type_name, tenant, TWIN)),
-        LONG => Some(format!("{} {}", plain(kind, type_name, tenant, LONG), "very long – sehr lang – とても長い ".repeat(50))),
+        DUPLICATE => Some(plain(path, of, tenant, TWIN)),
+        LONG => Some(format!("{} {}", plain(path, of, tenant, LONG), "very long – sehr lang – とても長い ".repeat(50))),
         COMBINING => Some("Zu\u{308}rich re\u{301}seau \u{1e9b}\u{323} – Z\u{351}\u{36b}\u{343}a\u{328}lgo".to_owned()),
         MIXED => Some("\u{202b}سياسة\u{202c} Wi-Fi \u{2067}תקן\u{2069} 👨‍👩‍👧‍👦 \"quoted\" \\ <b>&amp;</b>\ttab".to_owned()),
-        _ => Some(plain(kind, type_name, tenant, index)),
+        _ => Some(plain(path, of, tenant, index)),
     }
 }
 
-fn plain(kind: &Kind, type_name: &str, mut tenant: Mix, index: u32) -> String {
-    let own = capitalised(type_name);
-    let index = index as usize;
-    let (stem, scope) =
-        if kind.stems.is_empty() { (own.as_str(), index) } else { (kind.stems[index % kind.stems.len()], index / kind.stems.len()) };
+fn plain(path: &PathContract, of: &TypeContract, mut tenant: Mix, index: u32) -> String {
+    let own = capitalised(&of.name);
+    let Chosen { kind, number, .. } = choose(path, of, index);
+    let (stem, scope) = match kind.stems {
+        [] => (own.as_str(), number),
+        stems => (stems[number % stems.len()], number / stems.len()),
+    };
     let place = SCOPES[(scope + tenant.below(SCOPES.len())) % SCOPES.len()];
     match scope / SCOPES.len() {
         0 => format!("{stem} {place}"),
@@ -65,12 +69,14 @@ fn capitalised(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use lastseen_contracts::Registry;
+
     use super::*;
 
-    const KIND: Kind = Kind { odata: "", platform: "", stems: &["Wi-Fi", "VPN"] };
-
     fn name(index: u32) -> Option<String> {
-        display_name(&KIND, "policy", Mix::new(1), index)
+        let key = "deviceConfiguration".parse().expect("a key");
+        let (path, of) = Registry::builtin().find(&key).expect("a known type");
+        display_name(path, of, Mix::new(1), index)
     }
 
     #[test]

@@ -4,6 +4,7 @@ use lastseen_contracts::{MatchRule, MetaKind, PathContract, PathKind, PlatformRu
 use serde_json::{Map, Value};
 
 use crate::catalogue::Described;
+use crate::kinds::Chosen;
 use crate::mix::Mix;
 use crate::{canary, kinds, payload};
 
@@ -13,7 +14,7 @@ const WRONG_KINDS: u32 = 26;
 /// Makes the object. With `select`, only those fields of it.
 pub(crate) fn render(path: &PathContract, described: &Described, select: Option<&[String]>) -> Value {
     let of = &path.types[described.type_index];
-    let (kind, odata) = kinds::choose(path, of, described.index);
+    let Chosen { kind, odata, .. } = kinds::choose(path, of, described.index);
     let mut object = Map::new();
     let mut mix = described.mix.and(1);
     let changed = described.mix.and(2).and(u64::from(described.revision));
@@ -73,7 +74,8 @@ fn add_platform(object: &mut Map<String, Value>, of: &TypeContract, platform: &s
 
 /// Fills what the contract keeps, so that there is something to keep; in one object with values of the wrong kind.
 fn add_meta(object: &mut Map<String, Value>, of: &TypeContract, described: &Described, mix: Mix) {
-    for (number, meta) in of.meta.iter().enumerate() {
+    // Annotations, whose names hold a dot of their own, are set where the type is.
+    for (number, meta) in of.meta.iter().enumerate().filter(|(_, meta)| !meta.field.starts_with('@')) {
         let mut mix = mix.and(number as u64);
         if described.index == WRONG_KINDS {
             set(object, &meta.field, serde_json::json!({ "wrong": [canary::WRONG_KIND] }));

@@ -197,7 +197,8 @@ async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>, connection: usize) -
                 return Some(request);
             }
         }
-        if stream.read_buf(buffer).await.ok()? == 0 {
+        // A TLS hello is no HTTP, and it never ends as a request does.
+        if stream.read_buf(buffer).await.ok()? == 0 || buffer[0] == 0x16 {
             return None;
         }
     }
@@ -205,9 +206,11 @@ async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>, connection: usize) -
 
 /// The bytes of an answer.
 pub(crate) fn bytes(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let head = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\n{headers}\r\n", body.len());
-    [head.as_bytes(), body].concat()
+    let mut head = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\n", body.len());
+    for (name, value) in headers {
+        head.extend([name, ": ", value, "\r\n"]);
+    }
+    [head.as_bytes(), b"\r\n", body].concat()
 }
 
 pub(crate) fn json(status: u16, body: &str) -> Reply {

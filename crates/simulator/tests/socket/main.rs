@@ -1,0 +1,7 @@
+//! The simulator, asked over its socket as a client asks Graph.
+
+mod faults;
+mod listing;
+mod sign_in;
+mod support;
+mod world;
