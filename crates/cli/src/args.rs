@@ -34,7 +34,7 @@ pub(crate) struct Global {
     /// The tenant, by its Entra GUID; by default the only one the database knows
     #[arg(long, global = true, value_name = "GUID", help_heading = "Everywhere")]
     pub(crate) tenant: Option<TenantId>,
-    /// The database: sqlite:<path> or a path; by default a file in the user's data directory
+    /// The database: sqlite:PATH or a path; by default a file in the user's data directory
     #[arg(long, global = true, value_name = "URL", env = "LASTSEEN_DATABASE_URL", hide_env_values = true, help_heading = "Everywhere")]
     pub(crate) database: Option<String>,
     /// How to print: tables for people, JSON for programs (on standard output alone)

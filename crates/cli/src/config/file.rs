@@ -11,7 +11,7 @@ use serde::Deserialize;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct FileConfig {
-    /// The database: sqlite:<path> or a path.
+    /// The database: sqlite:PATH or a path.
     pub(crate) database_url: Option<String>,
     pub(crate) graph: GraphConfig,
     pub(crate) run: RunConfig,

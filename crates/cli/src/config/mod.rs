@@ -213,16 +213,16 @@ fn database_path(url: &str) -> Result<PathBuf, Problem> {
         Some(("sqlite", rest)) => rest.strip_prefix("//").unwrap_or(rest),
         Some(("postgres" | "postgresql", _)) => {
             return Err(
-                Problem::usage("this version of Lastseen keeps its database in SQLite only").next("name a file: --database sqlite:<path>")
+                Problem::usage("this version of Lastseen keeps its database in SQLite only").next("name a file: --database sqlite:PATH")
             );
         }
         Some((scheme, rest)) if rest.starts_with("//") => {
-            return Err(Problem::usage(format!("unknown kind of database `{scheme}`")).next("name a file: --database sqlite:<path>"));
+            return Err(Problem::usage(format!("unknown kind of database `{scheme}`")).next("name a file: --database sqlite:PATH"));
         }
         _ => url,
     };
     if path.is_empty() || path.contains('?') {
-        return Err(Problem::usage("the database's address names no file").next("name a file: --database sqlite:<path>"));
+        return Err(Problem::usage("the database's address names no file").next("name a file: --database sqlite:PATH"));
     }
     Ok(path.into())
 }
@@ -234,7 +234,7 @@ fn default_database() -> Result<PathBuf, Problem> {
 fn places() -> Result<impl AppStrategy, Problem> {
     let app = AppStrategyArgs { top_level_domain: "dev".into(), author: "lastseen".into(), app_name: "lastseen".into() };
     choose_app_strategy(app)
-        .map_err(|_| Problem::usage("this user has no home directory").next("name a database with --database sqlite:<path>"))
+        .map_err(|_| Problem::usage("this user has no home directory").next("name a database with --database sqlite:PATH"))
 }
 
 /// The user of this machine, for notes.
