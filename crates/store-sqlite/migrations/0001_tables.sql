@@ -151,6 +151,8 @@ CREATE TABLE listings (
 -- The newest sighting of an item is found along this index; no other index holds what a page writes.
 CREATE UNIQUE INDEX listings_by_last_no ON listings (tenant_id, policy_type, last_no);
 CREATE UNIQUE INDEX listings_of_selection ON listings (tenant_id, selection_hash, policy_type, run_no);
+-- Along this one *missing since*, the newest complete listing and a claim's base are found, past any number of failures.
+CREATE INDEX listings_complete ON listings (tenant_id, selection_hash, policy_type, run_no) WHERE outcome = 'complete';
 
 CREATE TABLE ordinals (
     tenant_id    TEXT    NOT NULL REFERENCES tenants (tenant_id),

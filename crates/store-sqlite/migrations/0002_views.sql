@@ -42,28 +42,30 @@ JOIN sync_runs r ON r.tenant_id = q.tenant_id AND r.selection_hash = q.selection
 
 -- For every listing of every completed run: each item of its type that was known before (ordinal < known_before) and that it did
 -- not observe. `inventory_missing` takes from it the latest completed run of a selection; the program, any reference.
--- The reasons are JSON strings led by commas, those about the run apart, because the reference "latest complete" has none of them.
+-- The reasons come in parts: those about the run apart, because the reference "latest complete" has none of them, and the one that
+-- costs a look into every other type apart, so that an item that is in doubt already need not wait for it.
 CREATE VIEW missing_evidence AS
 SELECT
     l.tenant_id, l.selection_hash, l.policy_type, c.external_id, p.category, c.display_name, c.platform,
+    -- The reasons in the order of the semantics, as JSON strings led by commas.
     CASE r.status WHEN 'partial' THEN ',"run_partial"' WHEN 'failed' THEN ',"run_failed"' ELSE '' END
         || iif(r.errors_count > 0, ',"run_had_errors"', '') AS run_reasons,
     iif(l.outcome = 'complete', '', ',"listing_' || l.outcome || '"')
-        || iif(coalesce(s.last_no, c.cold_last_seen_no) > l.run_no, ',"seen_since"', '')
-        -- Under any other type of the tenant the same id has a sighting newer than the claim.
-        || iif(EXISTS (
-            SELECT 1 FROM ordinals o
-            CROSS JOIN catalogue t ON t.tenant_id = o.tenant_id AND t.policy_type = o.policy_type AND t.external_id = c.external_id
-            WHERE o.tenant_id = l.tenant_id AND o.policy_type <> l.policy_type AND (
-                t.cold_last_seen_no > l.run_no
-                OR EXISTS (
-                    SELECT 1 FROM listings n
-                    WHERE n.tenant_id = t.tenant_id AND n.policy_type = t.policy_type AND n.last_no > l.run_no
-                      AND ((instr('0123456789ABCDEF', substr(hex(substr(n.observed, t.ordinal / 8 + 1, 1)), 2 - t.ordinal % 8 / 4, 1)) - 1 >> t.ordinal % 4) & 1)
-                )
+        || iif(coalesce(s.last_no, c.cold_last_seen_no) > l.run_no, ',"seen_since"', '') AS reasons_before,
+    -- Under any other type of the tenant the same id has a sighting newer than the claim.
+    EXISTS (
+        SELECT 1 FROM ordinals o
+        CROSS JOIN catalogue t ON t.tenant_id = o.tenant_id AND t.policy_type = o.policy_type AND t.external_id = c.external_id
+        WHERE o.tenant_id = l.tenant_id AND o.policy_type <> l.policy_type AND (
+            t.cold_last_seen_no > l.run_no
+            OR EXISTS (
+                SELECT 1 FROM listings n
+                WHERE n.tenant_id = t.tenant_id AND n.policy_type = t.policy_type AND n.last_no > l.run_no
+                  AND ((instr('0123456789ABCDEF', substr(hex(substr(n.observed, t.ordinal / 8 + 1, 1)), 2 - t.ordinal % 8 / 4, 1)) - 1 >> t.ordinal % 4) & 1)
             )
-        ), ',"seen_as_other_type"', '')
-        || iif(coalesce(s.contract_hash, c.cold_last_seen_contract) <> l.contract_hash, ',"contract_changed"', '')
+        )
+    ) AS seen_as_other_type,
+    iif(coalesce(s.contract_hash, c.cold_last_seen_contract) <> l.contract_hash, ',"contract_changed"', '')
         -- On a path that pages by offset only a complete base that knew the item and missed it too confirms.
         || iif(l.pages_by_offset AND NOT coalesce(c.ordinal < b.known_before AND NOT ((instr('0123456789ABCDEF', substr(hex(substr(b.observed, c.ordinal / 8 + 1, 1)), 2 - c.ordinal % 8 / 4, 1)) - 1 >> c.ordinal % 4) & 1), 0),
                ',"unconfirmed"', '')
@@ -72,7 +74,7 @@ SELECT
                AND (l.base_unseen >= r.guard_min_items AND l.base_unseen * 100 > b.items_observed * r.guard_percent
                     OR b.items_observed >= 3 AND l.base_unseen = b.items_observed)
                AND ((instr('0123456789ABCDEF', substr(hex(substr(b.observed, c.ordinal / 8 + 1, 1)), 2 - c.ordinal % 8 / 4, 1)) - 1 >> c.ordinal % 4) & 1),
-               ',"mass_disappearance"', '') AS item_reasons,
+               ',"mass_disappearance"', '') AS reasons_after,
     l.outcome AS listing_outcome,
     r.run_id AS reference_run_id, r.run_no AS reference_run_no, r.status AS reference_status, r.finished_at AS reference_finished_at,
     c.first_seen_at,
@@ -151,8 +153,9 @@ FROM sync_runs;
 CREATE VIEW inventory_missing AS
 SELECT
     e.tenant_id, e.selection_hash, e.policy_type, e.external_id, e.category, e.display_name, e.platform,
-    iif(e.run_reasons || e.item_reasons = '', 'high', 'low') AS confidence,
-    '[' || substr(e.run_reasons || e.item_reasons, 2) || ']' AS reasons,
+    iif(e.run_reasons <> '' OR e.reasons_before <> '' OR e.reasons_after <> '' OR e.seen_as_other_type, 'low', 'high') AS confidence,
+    '[' || substr(e.run_reasons || e.reasons_before || iif(e.seen_as_other_type, ',"seen_as_other_type"', '') || e.reasons_after, 2)
+        || ']' AS reasons,
     e.listing_outcome, e.reference_run_id, e.reference_status,
     strftime('%Y-%m-%dT%H:%M:%S', e.reference_finished_at / 1000000, 'unixepoch') || printf('.%06dZ', e.reference_finished_at % 1000000) AS reference_finished_at,
     strftime('%Y-%m-%dT%H:%M:%S', e.first_seen_at / 1000000, 'unixepoch') || printf('.%06dZ', e.first_seen_at % 1000000) AS first_seen_at,

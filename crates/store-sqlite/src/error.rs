@@ -38,14 +38,7 @@ pub(crate) fn of_statement(error: sqlx::Error) -> StoreError {
     match primary_code(&error) {
         Some(code::BUSY | code::LOCKED) => StoreError::Unavailable(error.into()),
         Some(
-            found @ (code::READONLY
-            | code::PERM
-            | code::AUTH
-            | code::FULL
-            | code::CORRUPT
-            | code::NOTADB
-            | code::IOERR
-            | code::CANTOPEN),
+            found @ (code::READONLY | code::PERM | code::AUTH | code::FULL | code::CORRUPT | code::NOTADB | code::IOERR | code::CANTOPEN),
         ) => StoreError::NotWritable(problem(found)),
         Some(_) => StoreError::Refused(error.into()),
         None => match error {
@@ -61,10 +54,8 @@ pub(crate) fn of_statement(error: sqlx::Error) -> StoreError {
 pub(crate) fn of_opening(path: &Path, error: sqlx::Error) -> StoreError {
     match primary_code(&error) {
         Some(code::BUSY | code::LOCKED) => StoreError::Unavailable(error.into()),
-        found => StoreError::CannotOpen {
-            path: path.to_owned(),
-            problem: found.map_or(OpenProblem::Other, problem),
-            source: Some(error.into()),
-        },
+        found => {
+            StoreError::CannotOpen { path: path.to_owned(), problem: found.map_or(OpenProblem::Other, problem), source: Some(error.into()) }
+        }
     }
 }

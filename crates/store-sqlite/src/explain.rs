@@ -92,7 +92,8 @@ async fn standing(db: &mut SqliteConnection, subject: &Subject<'_>) -> Result<Ve
     for row in &references {
         let reference = Fields::of(row, "sync_runs", "run_id");
         let missing = sqlx::query(
-            "SELECT *, run_reasons || item_reasons AS reasons FROM missing_evidence
+            "SELECT *, run_reasons || reasons_before || iif(seen_as_other_type, ',\"seen_as_other_type\"', '') || reasons_after AS reasons
+             FROM missing_evidence
              WHERE tenant_id = ?1 AND reference_run_id = ?2 AND policy_type = ?3 AND external_id = ?4",
         )
         .bind(&subject.tenant)

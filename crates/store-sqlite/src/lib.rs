@@ -12,9 +12,9 @@ mod catalogue;
 mod error;
 mod explain;
 mod finish;
+mod fleet;
 #[cfg(test)]
 mod full_disk;
-mod fleet;
 mod history;
 mod items;
 mod lease;

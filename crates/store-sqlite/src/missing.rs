@@ -2,31 +2,24 @@
 
 use lastseen_model::{Confidence, PolicyType, Reason, Reference, RunId, Timestamp};
 use lastseen_store::{Coverage, Cursor, Missing, MissingAnswer, MissingItem, MissingQuery, ReferenceRun, Result, TenantScope};
-use serde_json::json;
+use serde_json::{Value, json};
+use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
 
 use crate::SqliteStore;
 use crate::error::of_statement;
 use crate::rows::Fields;
+use crate::transaction::met;
 
 pub(crate) async fn missing(store: &SqliteStore, scope: &TenantScope, query: &MissingQuery) -> Result<Missing> {
     let mut tx = store.read().await?;
     let Some(reference) = reference(tx.db(), scope, query).await? else { return Ok(Missing::NoBaseline) };
     let coverage = coverage(tx.db(), scope, &reference).await?;
     let listings = reference_listings(query.reference, &coverage);
-    let rows = evidence(tx.db(), scope, query, &listings).await?;
-
-    let totals = rows.first().map(|row| Fields::of(row, "missing_evidence", "external_id"));
-    let total = |column| totals.as_ref().map_or(Ok(0), |totals| totals.number(column));
-    let (high, low, acknowledged) = (total("high")?, total("low")?, total("acknowledged")?);
-
-    let limit = limit(query);
-    // The totals stand beside every item, and beside none when no item is on the page.
-    let found = rows.iter().filter(|row| !matches!(row.try_get::<Option<&str>, _>("external_id"), Ok(None)));
-    let mut items = found.map(missing_item).collect::<Result<Vec<_>>>()?;
-    let more = items.len() > limit;
-    items.truncate(limit);
+    let Judged { high, low, acknowledged, mut page } = judge(tx.db(), scope, query, &listings).await?;
+    let more = page.len() > limit(query);
+    page.truncate(limit(query));
+    let items = read_page(tx.db(), scope, query, &page).await?;
     let last = items.last().filter(|_| more);
     let next_cursor = last.map(|item| Cursor { policy_type: item.policy_type.clone(), external_id: item.external_id.clone() });
     Ok(Missing::Answer(Box::new(MissingAnswer { reference, coverage, items, high, low, acknowledged, next_cursor })))
@@ -95,51 +88,91 @@ fn reference_listings<'a>(reference: Reference, coverage: &'a [Coverage]) -> Vec
     coverage.iter().filter_map(listing).collect()
 }
 
-/// The items of the page, one more than it holds when there is a next, and beside each the totals.
-async fn evidence(
-    db: &mut SqliteConnection,
-    scope: &TenantScope,
-    query: &MissingQuery,
-    listings: &[(&PolicyType, RunId)],
-) -> Result<Vec<SqliteRow>> {
-    let listings: serde_json::Value =
+/// How many items are missing, and which stand on the page.
+struct Judged {
+    high: u64,
+    low: u64,
+    acknowledged: u64,
+    /// Keys of `missing_evidence`, in order; one more than the page holds when there is a next.
+    page: Vec<Value>,
+}
+
+/// Looks at every missing item once, for the totals and for the page.
+async fn judge(db: &mut SqliteConnection, scope: &TenantScope, query: &MissingQuery, listings: &[(&PolicyType, RunId)]) -> Result<Judged> {
+    let listings: Value =
         listings.iter().map(|(policy_type, run)| json!({"policy_type": policy_type.as_str(), "run_id": run.to_string()})).collect();
-    sqlx::query(
-        // Worked out once, for the totals and for the page. The listings lead (CROSS JOIN), so that each is one range of the catalogue.
-        "WITH evidence AS MATERIALIZED (
-             SELECT e.*, iif(?3, '', e.run_reasons) || e.item_reasons AS reasons
-             FROM json_each(?2) j
-             CROSS JOIN missing_evidence e
-                 ON e.tenant_id = ?1 AND e.reference_run_id = j.value ->> 'run_id' AND e.policy_type = j.value ->> 'policy_type'
-         ),
-         totals AS (
-             SELECT count(*) FILTER (WHERE reasons = '') AS high, count(*) FILTER (WHERE reasons <> '') AS low,
-                    count(acknowledged_at) AS acknowledged
-             FROM evidence
-         ),
-         page AS (
-             SELECT * FROM evidence
-             WHERE (?4 IS NULL OR (reasons = '') = ?4)
-               AND (?5 IS NULL OR missing_since >= ?5)
-               AND (?6 OR acknowledged_at IS NULL)
-               AND (?7 IS NULL OR (policy_type, external_id) > (?7, ?8))
-             ORDER BY policy_type, external_id LIMIT ?9
-         )
-         SELECT totals.high, totals.low, totals.acknowledged, page.* FROM totals LEFT JOIN page
-         ORDER BY page.policy_type, page.external_id",
+    let rows = sqlx::query(JUDGE)
+        .bind(scope.tenant().to_string())
+        .bind(listings.to_string())
+        .bind(query.reference == Reference::LatestComplete)
+        .bind(query.confidence.map(|confidence| confidence == Confidence::High))
+        .bind(query.since.map(Timestamp::as_microsecond))
+        .bind(query.acknowledged)
+        .bind(query.after.as_ref().map(|cursor| cursor.policy_type.as_str()))
+        .bind(query.after.as_ref().map(|cursor| cursor.external_id.as_str()))
+        .bind(i64::try_from(limit(query) + 1).unwrap_or(i64::MAX))
+        .fetch_all(db)
+        .await
+        .map_err(of_statement)?;
+
+    let mut judged = Judged { high: 0, low: 0, acknowledged: 0, page: Vec::new() };
+    for row in &rows {
+        let found = Fields::of(row, "missing_evidence", "external_id");
+        // The totals stand beside every key, and beside none when the page is empty.
+        (judged.high, judged.low, judged.acknowledged) = (found.number("high")?, found.number("low")?, found.number("acknowledged")?);
+        if let Some(external_id) = found.text("external_id")? {
+            let (policy_type, run_id) = (found.text("policy_type")?, found.text("reference_run_id")?);
+            judged.page.push(json!({"policy_type": policy_type, "external_id": external_id, "run_id": run_id}));
+        }
+    }
+    Ok(judged)
+}
+
+/// Only what decides is worked out for every item; the reasons in words are the page's. The listings lead (CROSS JOIN), so that each
+/// is one range of the catalogue.
+const JUDGE: &str = "
+    WITH judged AS MATERIALIZED (
+        SELECT e.policy_type, e.external_id, e.reference_run_id, e.missing_since, e.acknowledged_at,
+               (e.run_reasons = '' OR ?3) AND e.reasons_before = '' AND e.reasons_after = '' AND NOT e.seen_as_other_type AS certain
+        FROM json_each(?2) j
+        CROSS JOIN missing_evidence e
+            ON e.tenant_id = ?1 AND e.reference_run_id = j.value ->> 'run_id' AND e.policy_type = j.value ->> 'policy_type'
+    ),
+    totals AS (
+        SELECT count(*) FILTER (WHERE certain) AS high, count(*) FILTER (WHERE NOT certain) AS low,
+               count(acknowledged_at) AS acknowledged
+        FROM judged
+    ),
+    page AS (
+        SELECT policy_type, external_id, reference_run_id FROM judged
+        WHERE (?4 IS NULL OR certain = ?4)
+          AND (?5 IS NULL OR missing_since >= ?5)
+          AND (?6 OR acknowledged_at IS NULL)
+          AND (?7 IS NULL OR (policy_type, external_id) > (?7, ?8))
+        ORDER BY policy_type, external_id LIMIT ?9
+    )
+    SELECT totals.high, totals.low, totals.acknowledged, page.policy_type, page.external_id, page.reference_run_id
+    FROM totals LEFT JOIN page
+    ORDER BY page.policy_type, page.external_id";
+
+/// The items of a page, by their keys.
+async fn read_page(db: &mut SqliteConnection, scope: &TenantScope, query: &MissingQuery, page: &[Value]) -> Result<Vec<MissingItem>> {
+    let rows = sqlx::query(
+        "SELECT e.*, iif(?3, '', e.run_reasons) || e.reasons_before || iif(e.seen_as_other_type, ',\"seen_as_other_type\"', '')
+                    || e.reasons_after AS reasons
+         FROM json_each(?2) j
+         CROSS JOIN missing_evidence e ON e.tenant_id = ?1 AND e.reference_run_id = j.value ->> 'run_id'
+             AND e.policy_type = j.value ->> 'policy_type' AND e.external_id = j.value ->> 'external_id'
+         ORDER BY e.policy_type, e.external_id",
     )
     .bind(scope.tenant().to_string())
-    .bind(listings.to_string())
+    .bind(Value::from(page).to_string())
     .bind(query.reference == Reference::LatestComplete)
-    .bind(query.confidence.map(|confidence| confidence == Confidence::High))
-    .bind(query.since.map(Timestamp::as_microsecond))
-    .bind(query.acknowledged)
-    .bind(query.after.as_ref().map(|cursor| cursor.policy_type.as_str()))
-    .bind(query.after.as_ref().map(|cursor| cursor.external_id.as_str()))
-    .bind(i64::try_from(limit(query) + 1).unwrap_or(i64::MAX))
     .fetch_all(db)
     .await
-    .map_err(of_statement)
+    .map_err(of_statement)?;
+    met("missing", page.len() as u64, rows.len() as u64)?;
+    rows.iter().map(missing_item).collect()
 }
 
 /// A row of `missing_evidence` with the reasons that count for the reference.

@@ -71,13 +71,12 @@ pub(crate) async fn claim_run(store: &SqliteStore, scope: &TenantScope, run: Run
 
 pub(crate) async fn cancel_pending(store: &SqliteStore, scope: &TenantScope, run: RunId) -> Result<bool> {
     let mut tx = store.write().await?;
-    let pending: Option<i64> =
-        sqlx::query_scalar("SELECT 1 FROM sync_runs WHERE tenant_id = ?1 AND run_id = ?2 AND status = 'pending'")
-            .bind(scope.tenant().to_string())
-            .bind(run.to_string())
-            .fetch_optional(tx.db())
-            .await
-            .map_err(of_statement)?;
+    let pending: Option<i64> = sqlx::query_scalar("SELECT 1 FROM sync_runs WHERE tenant_id = ?1 AND run_id = ?2 AND status = 'pending'")
+        .bind(scope.tenant().to_string())
+        .bind(run.to_string())
+        .fetch_optional(tx.db())
+        .await
+        .map_err(of_statement)?;
     if pending.is_some() {
         skip(&mut tx, &scope.tenant().to_string(), &run.to_string(), ErrorCode::Cancelled).await?;
         tx.commit().await?;

@@ -25,10 +25,11 @@ async fn a_new_file_gets_the_newest_schema_in_a_folder_made_for_it_and_keeps_it(
     let mut connection = raw(&path).await;
     let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut connection).await.expect("a version");
     assert!(version > 0);
-    let views: Vec<String> = sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'view' AND name LIKE 'inventory%' ORDER BY name")
-        .fetch_all(&mut connection)
-        .await
-        .expect("views");
+    let views: Vec<String> =
+        sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'view' AND name LIKE 'inventory%' ORDER BY name")
+            .fetch_all(&mut connection)
+            .await
+            .expect("views");
     assert_eq!(views, ["inventory_coverage", "inventory_items", "inventory_missing", "inventory_sync_runs"]);
     connection.close().await.expect("closes");
     let again = SqliteStore::open(&path).await.expect("opens again");
@@ -75,7 +76,8 @@ async fn a_migration_that_was_broken_off_is_done_by_the_next_opening() {
     SqliteStore::open(&path).await.expect("opens").close().await;
     // As the file was after the first step alone: tables, and no view.
     let mut connection = raw(&path).await;
-    let views: Vec<String> = sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'view'").fetch_all(&mut connection).await.expect("views");
+    let views: Vec<String> =
+        sqlx::query_scalar("SELECT name FROM sqlite_schema WHERE type = 'view'").fetch_all(&mut connection).await.expect("views");
     for view in views {
         sqlx::raw_sql(AssertSqlSafe(format!("DROP VIEW {view}"))).execute(&mut connection).await.expect("drops");
     }
