@@ -90,8 +90,8 @@ async fn i22_the_same_seed_makes_the_same_tenants_and_another_seed_others() {
 #[tokio::test]
 async fn i19_names_come_in_many_scripts_one_is_null_one_comes_twice_and_ids_are_odd() {
     let (simulator, _, tenant) = small(30).await;
-    let named = simulator.world().list(tenant, &policy_type("deviceConfiguration"));
-    let names: Vec<&str> = named.iter().filter_map(|(_, name)| name.as_deref()).collect();
+    let listed = simulator.world().list(tenant, &policy_type("deviceConfiguration"));
+    let names: Vec<&str> = listed.iter().filter_map(|(_, name)| name.as_deref()).collect();
     assert_eq!(names.len(), 29);
     assert_eq!(names.iter().collect::<HashSet<_>>().len(), 28);
     assert!(names.iter().any(|name| name.chars().count() > 1_024));
@@ -234,7 +234,7 @@ async fn requests_are_counted_and_recorded_with_what_they_carried() {
     assert_eq!(counts.by_method, [("GET".to_owned(), 2), ("POST".to_owned(), 1)].into());
     assert_eq!(counts.by_path, [("(other)".to_owned(), 1), (crate::support::fault_path(TYPE), 1), ("token".to_owned(), 1)].into());
     assert_eq!(counts.by_status, [(200, 2), (400, 1)].into());
-    assert!(counts.bytes_sent as usize > reply.body.len());
+    assert!(counts.bytes_sent > reply.body.len() as u64);
 
     let recorded = &simulator.requests()[1];
     assert_eq!((recorded.method.as_str(), recorded.path.as_str(), recorded.query.as_str()), ("GET", target(TYPE).as_str(), "$top=2"));
