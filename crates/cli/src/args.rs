@@ -1,9 +1,13 @@
 //! The command line's words.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
+use std::str::FromStr;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use lastseen_model::{Confidence, ExternalId, PolicyType, Reference, SelectionHash, TenantId};
+use lastseen_model::listing::UnknownWord;
+use lastseen_model::{Confidence, ExternalId, PolicyType, Reference, RunStatus, SelectionHash, TenantId};
 
 /// What was last seen in every Intune tenant, what is missing since, and how far to trust that.
 #[derive(Debug, Parser)]
@@ -28,6 +32,15 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// One word of a closed set, with the set in the help and in the refusal.
+fn words<T, W>(words: W) -> impl TypedValueParser<Value = T>
+where
+    T: FromStr<Err = UnknownWord> + Clone + Send + std::marker::Sync + 'static,
+    W: IntoIterator<Item = &'static str>,
+{
+    PossibleValuesParser::new(words).try_map(|word| word.parse::<T>())
+}
+
 /// What every command takes.
 #[derive(Debug, Args)]
 pub(crate) struct Global {
@@ -44,8 +57,8 @@ pub(crate) struct Global {
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) wide: bool,
     /// The configuration file; by default lastseen.toml here, else in the user's configuration directory
-    #[arg(long, global = true, value_name = "FILE", env = "LASTSEEN_CONFIG", help_heading = "Everywhere")]
-    pub(crate) config: Option<PathBuf>,
+    #[arg(long, global = true, value_name = "FILE", env = "LASTSEEN_CONFIG", hide_env_values = true, help_heading = "Everywhere")]
+    pub(crate) config: Option<OsString>,
     /// What to log to standard error: error, warn, info, debug or trace, or a filter such as lastseen_graph=debug
     #[arg(long, global = true, value_name = "FILTER", env = "LASTSEEN_LOG", default_value = "error", help_heading = "Everywhere")]
     pub(crate) log: String,
@@ -119,11 +132,11 @@ pub(crate) struct Demo {
 /// A selection, in names.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct SelectionArgs {
-    /// Only these policy types, by key (see `lastseen types`)
-    #[arg(long, value_name = "TYPE", value_delimiter = ',')]
+    /// These policy types, by key (see `lastseen types`): several joined by commas, or the flag repeated
+    #[arg(long, alias = "type", value_name = "TYPE", value_delimiter = ',')]
     pub(crate) types: Vec<String>,
-    /// Only the types of these categories
-    #[arg(long, value_name = "CATEGORY", value_delimiter = ',')]
+    /// All listed types of these categories, beside those of --types
+    #[arg(long, alias = "category", value_name = "CATEGORY", value_delimiter = ',')]
     pub(crate) categories: Vec<String>,
 }
 
@@ -155,8 +168,8 @@ pub(crate) struct Runs {
     #[arg(long, value_name = "HASH")]
     pub(crate) selection: Option<SelectionHash>,
     /// Only runs with this status: pending, running, skipped, failed, partial or success
-    #[arg(long, value_name = "STATUS")]
-    pub(crate) status: Option<lastseen_model::RunStatus>,
+    #[arg(long, value_name = "STATUS", value_parser = words::<RunStatus, _>(RunStatus::ALL.iter().map(|status| status.as_str())))]
+    pub(crate) status: Option<RunStatus>,
     /// At most this many
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) limit: u32,
@@ -174,10 +187,10 @@ pub(crate) enum RunsCommand {
 #[derive(Debug, Args)]
 pub(crate) struct Items {
     /// Only these types
-    #[arg(long = "type", value_name = "TYPE", value_delimiter = ',')]
+    #[arg(long = "type", alias = "types", value_name = "TYPE", value_delimiter = ',')]
     pub(crate) types: Vec<String>,
     /// Only these categories
-    #[arg(long = "category", value_name = "CATEGORY", value_delimiter = ',')]
+    #[arg(long = "category", alias = "categories", value_name = "CATEGORY", value_delimiter = ',')]
     pub(crate) categories: Vec<String>,
     /// Only this platform: android, ios, macos, windows, linux, ...
     #[arg(long)]
@@ -212,7 +225,7 @@ pub(crate) struct Missing {
     #[arg(long, value_name = "HASH", conflicts_with_all = ["types", "categories"])]
     pub(crate) selection: Option<SelectionHash>,
     /// Only with this confidence: high or low
-    #[arg(long, value_name = "CONFIDENCE")]
+    #[arg(long, value_name = "CONFIDENCE", value_parser = words::<Confidence, _>(["high", "low"]))]
     pub(crate) confidence: Option<Confidence>,
     /// Which run the answer refers to
     #[arg(long, value_enum, default_value_t = ReferenceArg::LatestCompleted)]

@@ -92,6 +92,6 @@ impl From<SyncError> for Problem {
 
 impl From<std::io::Error> for Problem {
     fn from(error: std::io::Error) -> Self {
-        Self::failed(format!("the system refused: {error}"))
+        Self::failed(format!("the answer could not be written: {error}"))
     }
 }

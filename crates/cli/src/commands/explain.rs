@@ -1,27 +1,20 @@
 //! `lastseen explain`: the evidence on one item.
 
-use lastseen_model::ListingOutcome;
-use lastseen_store::{Explanation, SightingRow, StandingRow};
+use lastseen_contracts::Registry;
+use lastseen_model::{ExternalId, ListingOutcome, PolicyType, Selection};
+use lastseen_store::{Explanation, ItemQuery, SightingRow, StandingRow, Store};
 
 use crate::advice;
 use crate::app::{App, Tenant};
 use crate::args;
 use crate::exit::Exit;
-use crate::output::{Screen, ago, exact, selection_words};
+use crate::output::{Screen, ago, count, exact, selection_words};
 use crate::problem::Problem;
 
 pub(crate) async fn run(app: &App, args: &args::Explain, screen: &mut Screen) -> Result<Exit, Problem> {
     let store = app.open_existing().await?;
     let tenant = app.known_tenant(&*store).await?;
-    let Some(explanation) = store.explain(&tenant.scope, &args.policy_type, &args.external_id).await? else {
-        return Err(Problem::failed(format!(
-            "{} has never shown a {} with the id `{}`",
-            tenant.label(),
-            args.policy_type,
-            args.external_id
-        ))
-        .next("find it with `lastseen items --search <text>`; ids are case-sensitive"));
-    };
+    let explanation = find(&*store, &tenant, &args.policy_type, &args.external_id).await?;
     if screen.is_json() {
         screen.json(&explanation)?;
     } else {
@@ -30,13 +23,37 @@ pub(crate) async fn run(app: &App, args: &args::Explain, screen: &mut Screen) ->
     Ok(Exit::Success)
 }
 
+/// The item with this id, or the only one of its type whose id begins so.
+pub(crate) async fn find(store: &dyn Store, tenant: &Tenant, policy_type: &PolicyType, id: &ExternalId) -> Result<Explanation, Problem> {
+    if let Some(explanation) = store.explain(&tenant.scope, policy_type, id).await? {
+        return Ok(explanation);
+    }
+    let alike = ItemQuery { types: vec![policy_type.clone()], search: Some(id.to_string()), limit: 10_000, ..ItemQuery::default() };
+    let alike = store.items(&tenant.scope, &alike).await?.items;
+    let mut fitting = alike.into_iter().filter(|item| item.external_id.as_str().starts_with(id.as_str()));
+    match (fitting.next(), fitting.count() as u64) {
+        (Some(only), 0) => {
+            let found = store.explain(&tenant.scope, policy_type, &only.external_id).await?;
+            found.ok_or_else(|| Problem::failed("the item went while it was looked up"))
+        }
+        (Some(_), more) => Err(Problem::usage(format!("`{id}` fits {}", count(more + 1, "item", "items"))).next("write more of the id")),
+        (None, _) => {
+            // A type that the registry does not have is more likely misspelt than new.
+            Selection::from_names(&Registry::builtin().vocabulary(), [], [policy_type.as_str()])?;
+            Err(Problem::failed(format!("{} has never shown a {policy_type} with the id `{id}`", tenant.label()))
+                .next("find it with `lastseen items --search <text>`; ids are case-sensitive"))
+        }
+    }
+}
+
 fn show(tenant: &Tenant, explanation: &Explanation, screen: &mut Screen) -> Result<(), Problem> {
     let (item, now) = (&explanation.item, screen.now());
     let name = item.display_name.as_deref().unwrap_or("(no name)");
     screen.heading(&format!("{name}  {}  {}", item.policy_type, tenant.label()))?;
     screen.line(format!("  first seen  {} by run {}", exact(item.first_seen_at), screen.run(item.first_seen_run_id)))?;
     screen.line(format!("  last seen   {} by run {}", ago(now, item.last_seen_at), screen.run(item.last_seen_run_id)))?;
-    screen.line(format!("  changed     {}", ago(now, item.changed_at)))?;
+    let changed = if item.changed_at == item.first_seen_at { "never since".to_owned() } else { ago(now, item.changed_at) };
+    screen.line(format!("  changed     {changed}"))?;
     screen.line("")?;
     let mut table = screen.table(&["RUN", "WHEN", "RUN STATUS", "SELECTION", "LISTING", "SEEN", ""]);
     for row in &explanation.listings {

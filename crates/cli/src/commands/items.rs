@@ -17,7 +17,7 @@ pub(crate) async fn run(app: &App, args: &args::Items, screen: &mut Screen) -> R
     let query = ItemQuery {
         types: names.policy_types.into_iter().collect(),
         categories: names.categories.into_iter().collect(),
-        platform: args.platform.clone(),
+        platform: args.platform.as_deref().map(str::to_lowercase),
         search: args.search.clone(),
         not_seen_since: args.not_seen_since.as_deref().map(|text| moment("--not-seen-since", text, screen.now())).transpose()?,
         after: cursor(&args.page)?,
@@ -42,12 +42,13 @@ pub(crate) async fn run(app: &App, args: &args::Items, screen: &mut Screen) -> R
             item.platform.clone().unwrap_or_default(),
             ago(screen.now(), item.last_seen_at),
             ago(screen.now(), item.changed_at),
-            item.external_id.to_string(),
+            screen.id(item.external_id.as_str()),
         ]);
     }
     screen.show(&table)?;
     screen.line("")?;
-    screen.line(count(page.items.len() as u64, "item", "items"))?;
+    let more = if page.next_cursor.is_some() { ", and more" } else { "" };
+    screen.line(format!("{}{more}", count(page.items.len() as u64, "item", "items")))?;
     if let Some(cursor) = &page.next_cursor {
         screen.line(format!("more: the same command with --cursor {cursor}"))?;
     }

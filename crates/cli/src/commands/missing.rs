@@ -1,17 +1,17 @@
 //! `lastseen missing`, `missing ack` and `missing unack`.
 
-use lastseen_contracts::Registry;
-use lastseen_model::{ListingOutcome, Reference, Selection, SelectionHash};
+use lastseen_model::{ErrorCode, ListingOutcome, Reference, Selection, SelectionHash};
 use lastseen_store::{Acknowledgement, Coverage, Missing, MissingAnswer, MissingItem, MissingQuery, SelectionRecord, Store};
 use serde_json::{Value, json};
 
 use crate::advice;
 use crate::app::{App, Tenant, moment, selection};
 use crate::args::{self, MissingCommand, ReferenceArg};
+use crate::commands::explain;
 use crate::commands::items::cursor;
 use crate::config::user_name;
 use crate::exit::Exit;
-use crate::output::{Screen, ago, count, grouped, long_ago, selection_words};
+use crate::output::{Screen, ago, count, flags, grouped, selection_words};
 use crate::problem::Problem;
 
 pub(crate) async fn run(app: &App, args: &args::Missing, screen: &mut Screen) -> Result<Exit, Problem> {
@@ -40,9 +40,22 @@ pub(crate) async fn run(app: &App, args: &args::Missing, screen: &mut Screen) ->
     let words = payload.as_ref().map_or_else(|| hash.to_string(), selection_words);
     match answer {
         Missing::NoBaseline => no_baseline(&tenant, &words, query.reference, &used, screen)?,
-        Missing::Answer(answer) => show(&tenant, &words, args, &answer, screen)?,
+        Missing::Answer(answer) => {
+            let run = store.run(&tenant.scope, answer.reference.reference_run_id).await?;
+            let errors = run.map(|run| run.errors).unwrap_or_default();
+            let run_errors: Vec<_> = errors.iter().filter(|error| error.context.policy_type.is_none()).map(|error| error.code).collect();
+            let asked = Asked { args, words: &words, run_errors: &run_errors };
+            show(&tenant, payload.as_ref(), &asked, &answer, screen)?;
+        }
     }
     Ok(Exit::Success)
+}
+
+/// What was asked, in the words of people, and what is known of the reference run beside the answer.
+struct Asked<'a> {
+    args: &'a args::Missing,
+    words: &'a str,
+    run_errors: &'a [ErrorCode],
 }
 
 /// The selection that is meant: by hash, else by the names that `sync` takes. No name is everything.
@@ -92,34 +105,65 @@ fn no_baseline(tenant: &Tenant, words: &str, reference: Reference, used: &[Selec
     Ok(())
 }
 
-fn show(tenant: &Tenant, words: &str, args: &args::Missing, answer: &MissingAnswer, screen: &mut Screen) -> Result<(), Problem> {
-    let now = screen.now();
-    let reference = &answer.reference;
-    let which = match args.reference {
-        ReferenceArg::LatestComplete => "each type's last complete listing".to_owned(),
-        _ => format!(
+fn show(
+    tenant: &Tenant,
+    selection: Option<&Selection>,
+    asked: &Asked<'_>,
+    answer: &MissingAnswer,
+    screen: &mut Screen,
+) -> Result<(), Problem> {
+    let (now, reference, args) = (screen.now(), &answer.reference, asked.args);
+    let each_type = args.reference == ReferenceArg::LatestComplete;
+    let which = if each_type {
+        "each type's last complete listing".to_owned()
+    } else {
+        format!(
             "run {}, {}, {}",
             screen.run(reference.reference_run_id),
             reference.reference_status,
             ago(now, reference.reference_finished_at)
-        ),
+        )
     };
-    screen.heading(&format!("{}  {words}   reference: {which}", tenant.label()))?;
-    coverage(&answer.coverage, screen)?;
+    screen.heading(&format!("{}  {}   reference: {which}", tenant.label(), asked.words))?;
+    let total = answer.high + answer.low;
+    let verdict = if each_type {
+        completeness(&answer.coverage, screen)?;
+        let never = answer.coverage.iter().filter(|row| row.latest_complete_at.is_none()).count();
+        verdict(answer, answer.coverage.len() - never, "")
+    } else {
+        coverage(&answer.coverage, screen)?;
+        let complete = answer.coverage.iter().filter(|row| row.outcome == ListingOutcome::Complete).count();
+        verdict(answer, complete, &format!(" ({})", ago(now, reference.reference_finished_at)))
+    };
     screen.line("")?;
     if !answer.items.is_empty() {
         items(&answer.items, screen)?;
         screen.line("")?;
     }
-    let total = answer.high + answer.low;
-    screen.line(verdict(answer, total, now))?;
+    screen.line(verdict)?;
     if answer.acknowledged > 0 && !args.acknowledged {
-        screen.line(format!("  {} acknowledged and not shown: --acknowledged shows them", answer.acknowledged))?;
+        screen.line(format!("  {} acknowledged and not shown: --acknowledged shows them", grouped(answer.acknowledged)))?;
     }
-    let unread: Vec<_> =
-        answer.coverage.iter().filter(|row| matches!(row.outcome, ListingOutcome::Incomplete | ListingOutcome::NotStarted)).collect();
-    if answer.low > 0 && args.reference == ReferenceArg::LatestCompleted && !unread.is_empty() {
-        screen.line("  only what complete listings prove:   lastseen missing --reference latest-complete")?;
+    if answer.items.is_empty() && total > answer.acknowledged && (args.confidence.is_some() || args.since.is_some()) {
+        screen.line("  none of them fits --confidence or --since")?;
+    }
+    for error in asked.run_errors {
+        screen.line(format!("  the run {} because {}", reference.reference_status, error.meaning()))?;
+    }
+    if answer.low > 0
+        && args.reference == ReferenceArg::LatestCompleted
+        && answer.coverage.iter().any(|row| row.outcome != ListingOutcome::Complete)
+    {
+        let flags = flags(tenant.scope.tenant(), selection);
+        screen.line(format!("  only what complete listings prove:   lastseen missing --reference latest-complete {flags}"))?;
+    }
+    if let Some(item) = answer.items.first() {
+        let id = screen.id(item.external_id.as_str()).trim_end_matches('…').to_owned();
+        screen.line(format!(
+            "  why one counts as it does:           lastseen explain {} {id} --tenant {}",
+            item.policy_type,
+            tenant.scope.tenant()
+        ))?;
     }
     if let Some(cursor) = &answer.next_cursor {
         screen.line(format!("  more: the same command with --cursor {cursor}"))?;
@@ -127,91 +171,118 @@ fn show(tenant: &Tenant, words: &str, args: &args::Missing, answer: &MissingAnsw
     Ok(())
 }
 
-/// Types that were listed completely and miss nothing share a line, unless everything is to be shown; each other type has
-/// its own.
+/// Types that were listed completely and miss nothing share a line, unless everything is to be shown; so do types that the
+/// same thing happened to before anything was listed. Each other type has its own line.
 fn coverage(rows: &[Coverage], screen: &mut Screen) -> Result<(), Problem> {
-    let quiet = |row: &&Coverage| row.outcome == ListingOutcome::Complete && row.items_unseen == 0 && !screen.is_wide();
-    let whole = rows.iter().filter(quiet).count() as u64;
-    let loud: Vec<_> = rows.iter().filter(|row| !quiet(row)).collect();
-    let mut lines = Vec::new();
-    for row in loud {
+    let wide = screen.is_wide();
+    let quiet = |row: &&Coverage| row.outcome == ListingOutcome::Complete && row.items_unseen == 0 && !wide;
+    let idle = |row: &&Coverage| row.outcome == ListingOutcome::NotStarted && !wide;
+    let (whole, unlisted) = (rows.iter().filter(quiet).count() as u64, rows.iter().filter(idle).count() as u64);
+    if whole > 0 {
+        screen.line(format!("  {} listed completely, nothing unseen", count(whole, "type", "types")))?;
+    }
+    if unlisted > 0 {
+        screen.line(format!("  {} not listed: the run ended before", count(unlisted, "type", "types")))?;
+    }
+    for row in rows.iter().filter(|row| !quiet(row) && !idle(row)) {
         let seen = count(row.items_observed, "item seen", "items seen");
         let why = match (row.outcome, row.error_code) {
             (ListingOutcome::Complete, _) => format!("complete     {seen}, {} not seen", grouped(row.items_unseen)),
             (outcome, Some(code)) => {
-                let last = row
-                    .latest_complete_at
-                    .map_or("never listed completely".to_owned(), |time| format!("last listed completely {}", ago(screen.now(), time)));
-                format!("{:12} {}; {last}", outcome.as_str(), advice::listing(code, &row.policy_type))
+                format!("{:12} {}; {}", outcome.as_str(), advice::listing(code, &row.policy_type), last_complete(row, screen))
             }
-            (outcome, None) => outcome.to_string(),
+            (outcome, None) => format!("{:12} {}", outcome.as_str(), last_complete(row, screen)),
         };
-        lines.push(format!("  {:38} {why}", row.policy_type.as_str()));
+        screen.line(format!("  {:38} {why}", row.policy_type.as_str()))?;
     }
-    if whole > 0 {
-        screen.line(format!("  {} listed completely, nothing unseen", count(whole, "type", "types")))?;
-    }
-    lines.iter().try_for_each(|line| screen.line(line))?;
     Ok(())
+}
+
+/// What each type's last complete listing is, for the reference that takes them one by one.
+fn completeness(rows: &[Coverage], screen: &mut Screen) -> Result<(), Problem> {
+    let listed: Vec<_> = rows.iter().filter_map(|row| row.latest_complete_at).collect();
+    if let (Some(oldest), Some(newest)) = (listed.iter().min(), listed.iter().max()) {
+        let (oldest, newest) = (ago(screen.now(), *oldest), ago(screen.now(), *newest));
+        let when = if oldest == newest { newest } else { format!("between {oldest} and {newest}") };
+        screen.line(format!("  {} listed completely {when}", count(listed.len() as u64, "type", "types")))?;
+    }
+    for row in rows.iter().filter(|row| row.latest_complete_at.is_none() || screen.is_wide()).collect::<Vec<_>>() {
+        screen.line(format!("  {:38} {}", row.policy_type.as_str(), last_complete(row, screen)))?;
+    }
+    Ok(())
+}
+
+fn last_complete(row: &Coverage, screen: &Screen) -> String {
+    row.latest_complete_at
+        .map_or("never listed completely".to_owned(), |time| format!("last listed completely {}", ago(screen.now(), time)))
 }
 
 fn items(items: &[MissingItem], screen: &mut Screen) -> Result<(), Problem> {
     let now = screen.now();
-    let mut table = screen.table(&["CONFIDENCE", "TYPE", "NAME", "LAST SEEN", "MISSING SINCE", "WHY NOT SURE", "ID"]);
+    let doubted = items.iter().any(|item| !item.reasons.is_empty());
+    let mut headings = vec!["CONFIDENCE", "TYPE", "NAME", "ID", "LAST SEEN", "MISSING SINCE"];
+    headings.extend(doubted.then_some("WHY NOT SURE"));
+    let mut table = screen.table(&headings);
     for item in items {
-        table.line([
+        let mut line = vec![
             item.confidence.to_string(),
-            kind(item),
+            item.policy_type.to_string(),
             item.display_name.clone().unwrap_or_else(|| "–".to_owned()),
+            screen.id(item.external_id.as_str()),
             ago(now, item.last_seen_at),
             item.missing_since.map_or("–".to_owned(), |time| ago(now, time)),
-            item.reasons.iter().map(|reason| reason.phrase()).collect::<Vec<_>>().join("; "),
-            item.external_id.to_string(),
-        ]);
+        ];
+        line.extend(doubted.then(|| item.reasons.iter().map(|reason| reason.phrase()).collect::<Vec<_>>().join("; ")));
+        table.line(line);
     }
     Ok(screen.show(&table)?)
 }
 
-fn kind(item: &MissingItem) -> String {
-    Registry::builtin().find(&item.policy_type).map_or_else(|| item.policy_type.to_string(), |(_, known)| known.name.clone())
-}
-
 /// The answer in a sentence. An empty list never stands alone: it says what was looked at.
-fn verdict(answer: &MissingAnswer, total: u64, now: lastseen_model::Timestamp) -> String {
-    let complete = answer.coverage.iter().filter(|row| row.outcome == ListingOutcome::Complete).count();
-    let all = answer.coverage.len();
-    let when = long_ago(now, answer.reference.reference_finished_at);
+fn verdict(answer: &MissingAnswer, complete: usize, when: &str) -> String {
+    let (total, all) = (answer.high + answer.low, answer.coverage.len());
     match (total, complete == all) {
-        (0, true) => format!("nothing is missing: {complete} of {all} types were listed completely ({when})"),
+        (0, true) => format!("nothing is missing: {complete} of {all} types were listed completely{when}"),
         (0, false) => format!(
-            "nothing is known to be missing, but only {complete} of {all} types were listed completely ({when}): the others can't tell"
+            "nothing is known to be missing, but only {complete} of {all} types were listed completely{when}: the others can't tell"
         ),
         _ => {
-            let total = grouped(total);
             let sure = match (answer.high, answer.low) {
                 (0, _) => "none with high confidence".to_owned(),
                 (_, 0) => "all with high confidence".to_owned(),
                 (high, low) => format!("{} with high confidence, {} with low", grouped(high), grouped(low)),
             };
-            format!("{total} missing, {sure}")
+            // Not to be mixed up: looked and not found, and not looked.
+            let unread: u64 =
+                answer.coverage.iter().filter(|row| row.outcome != ListingOutcome::Complete).map(|row| row.items_unseen).sum();
+            let unread = if unread > 0 && !when.is_empty() {
+                format!("; {} of them only because their type could not be read", grouped(unread))
+            } else {
+                String::new()
+            };
+            format!("{} missing, {sure}{unread}", grouped(total))
         }
     }
 }
 
 async fn note(store: &dyn Store, tenant: &Tenant, command: &MissingCommand, screen: &mut Screen) -> Result<Exit, Problem> {
-    let (policy_type, external_id) = match command {
+    let (policy_type, text) = match command {
         MissingCommand::Ack { policy_type, external_id, .. } | MissingCommand::Unack { policy_type, external_id } => {
             (policy_type, external_id)
         }
     };
-    let unknown = || {
-        Problem::failed(format!("{} has never shown a {policy_type} with the id `{external_id}`", tenant.label()))
-            .next("see the ids with `lastseen missing --wide`; they are case-sensitive")
-    };
+    let known = explain::find(store, tenant, policy_type, text).await?;
+    let external_id = &known.item.external_id;
     let done = match command {
         MissingCommand::Ack { note, author, .. } => {
             if note.chars().count() > 1_000 {
                 return Err(Problem::usage("--note is longer than 1,000 characters"));
+            }
+            // A note on an item that is there would hide the day it goes.
+            if known.standing.iter().all(|standing| standing.missing.is_none()) {
+                return Err(Problem::failed(format!("this {policy_type} is not missing, so there is nothing to acknowledge")).next(
+                    format!("see where it stands: lastseen explain {policy_type} {external_id} --tenant {}", tenant.scope.tenant()),
+                ));
             }
             let author = author.clone().or_else(user_name).unwrap_or_else(|| "unknown".to_owned());
             let note = Acknowledgement {
@@ -221,9 +292,7 @@ async fn note(store: &dyn Store, tenant: &Tenant, command: &MissingCommand, scre
                 note: note.clone(),
                 acknowledged_at: None,
             };
-            if !store.acknowledge(&tenant.scope, &note).await? {
-                return Err(unknown());
-            }
+            store.acknowledge(&tenant.scope, &note).await?;
             "acknowledged: it stays out of `lastseen missing` until it is seen again"
         }
         MissingCommand::Unack { .. } => {

@@ -1,9 +1,11 @@
 //! `lastseen sync`.
 
+use std::io::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use lastseen_contracts::Registry;
-use lastseen_engine::{Engine, Silent, SyncRequest};
+use lastseen_engine::{Engine, Event, Observer, SyncRequest};
 use lastseen_model::{ErrorCode, ListingOutcome, OnLimit, RunStatus, Selection, Trigger};
 use lastseen_store::{RunDetail, Store};
 use serde_json::json;
@@ -14,7 +16,7 @@ use crate::app::{App, Tenant, selection};
 use crate::args;
 use crate::commands::runs::{headline, unread};
 use crate::exit::Exit;
-use crate::output::{Screen, count, selection_words};
+use crate::output::{Screen, count, flags, selection_words};
 use crate::problem::Problem;
 use crate::progress::Bars;
 
@@ -90,20 +92,56 @@ pub(crate) async fn sync_one(
         bars.clear();
         Ok(detail?)
     } else {
-        Ok(engine.sync(&tenant.scope, request, Arc::new(Silent), cancel.clone()).await?)
+        Ok(engine.sync(&tenant.scope, request, Arc::new(Quiet::default()), cancel.clone()).await?)
     }
 }
 
-/// The first Ctrl-C ends the run in good order, the second ends the process at once.
+/// The first Ctrl-C, or a shutdown, ends the run in good order; the second ends the process at once.
 async fn cancel_on_interrupt(cancel: CancellationToken) {
-    if tokio::signal::ctrl_c().await.is_err() {
-        tracing::warn!("Ctrl-C can't be heard; the run can't be ended in good order by it");
+    if asked_to_end().await.is_err() {
+        tracing::warn!("signals can't be heard; the run can't be ended in good order by one");
         return;
     }
     cancel.cancel();
-    drop(std::io::Write::write_all(&mut std::io::stderr(), b"finishing the run; Ctrl-C again stops at once\n"));
-    if tokio::signal::ctrl_c().await.is_ok() {
+    say("finishing the run; once more stops at once");
+    if asked_to_end().await.is_ok() {
         stop_at_once();
+    }
+}
+
+/// Waits for Ctrl-C, or for the signals by which a machine or a terminal says that it goes.
+#[cfg(unix)]
+async fn asked_to_end() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut hang_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
+    tokio::select! {
+        heard = tokio::signal::ctrl_c() => heard,
+        _ = terminate.recv() => Ok(()),
+        _ = hang_up.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn asked_to_end() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
+}
+
+/// A line on standard error; where nobody hears it, nothing is lost.
+fn say(line: &str) {
+    drop(writeln!(anstream::stderr(), "{line}"));
+}
+
+/// What a log or a pipe is told while it waits: that it waits.
+#[derive(Default)]
+struct Quiet(AtomicBool);
+
+impl Observer for Quiet {
+    fn on(&self, event: Event) {
+        if let Event::Waiting { code } = event
+            && !self.0.swap(true, Ordering::Relaxed)
+        {
+            say(&format!("waiting for a slot: {}", code.meaning()));
+        }
     }
 }
 
@@ -142,7 +180,9 @@ pub(crate) fn report(tenant: &Tenant, selection: &Selection, types: usize, detai
     }
     match run.status {
         RunStatus::Skipped => screen.line(skipped_next(run.error_codes.first().copied())),
-        _ => screen.line(format!("next: lastseen missing --tenant {}", tenant.scope.tenant())),
+        // Nothing was listed, so there is nothing new to ask; the error says what to do.
+        _ if detail.listings.iter().all(|listing| listing.pages == 0) => Ok(()),
+        _ => screen.line(format!("next: lastseen missing {}", flags(tenant.scope.tenant(), Some(selection)))),
     }?;
     Ok(())
 }

@@ -49,8 +49,9 @@ enum Secret {
 impl Config {
     /// Reads the file and the environment.
     pub(crate) fn load(global: &Global) -> Result<Self, Problem> {
-        let file = read_file(global.config.as_deref())?;
-        let url = global.database.clone().or(file.database_url);
+        let file = read_file(global.config.as_deref().filter(|name| !name.is_empty()).map(Path::new))?;
+        // An empty variable is as good as none.
+        let url = global.database.clone().filter(|url| !url.is_empty()).or(file.database_url);
         let database = match url {
             Some(url) => database_path(&url)?,
             None => default_database()?,

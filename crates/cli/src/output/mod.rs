@@ -6,4 +6,4 @@ mod words;
 
 pub(crate) use screen::Screen;
 pub(crate) use table::Table;
-pub(crate) use words::{ago, count, exact, grouped, long_ago, seconds, selection_words};
+pub(crate) use words::{ago, count, exact, flags, grouped, seconds, selection_words};

@@ -1,6 +1,6 @@
 //! Where answers go.
 
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
 use lastseen_model::{RunId, Timestamp};
@@ -63,38 +63,52 @@ impl Screen {
         if self.wide { whole } else { whole[whole.len() - 8..].to_owned() }
     }
 
+    /// An id of Graph's: cut on a terminal unless wide. `explain` and `missing ack` take its beginning.
+    pub(crate) fn id(&self, id: &str) -> String {
+        const SHORT: usize = 13;
+        match id.char_indices().nth(SHORT) {
+            Some((end, _)) if self.width.is_some() => format!("{}…", &id[..end]),
+            _ => id.to_owned(),
+        }
+    }
+
     /// A line.
     pub(crate) fn line(&mut self, text: impl AsRef<str>) -> std::io::Result<()> {
-        writeln!(self.out, "{}", text.as_ref())
+        heard(writeln!(self.out, "{}", text.as_ref()))
     }
 
     /// A table, as it is.
     pub(crate) fn show(&mut self, table: &Table) -> std::io::Result<()> {
-        write!(self.out, "{table}")
+        heard(write!(self.out, "{table}"))
     }
 
     /// A heading, bold on a terminal.
     pub(crate) fn heading(&mut self, text: &str) -> std::io::Result<()> {
         let style = Style::new().bold();
-        writeln!(self.out, "{style}{text}{style:#}")
+        heard(writeln!(self.out, "{style}{text}{style:#}"))
     }
 
     /// A command that a person could have typed.
     pub(crate) fn command(&mut self, text: &str) -> std::io::Result<()> {
         let style = AnsiColor::Cyan.on_default();
-        writeln!(self.out, "{style}$ {text}{style:#}")
+        heard(writeln!(self.out, "{style}$ {text}{style:#}"))
     }
 
     /// A document for programs.
     pub(crate) fn json(&mut self, document: &impl Serialize) -> std::io::Result<()> {
-        serde_json::to_writer_pretty(&mut self.out, document)?;
-        writeln!(self.out)
+        heard(serde_json::to_writer_pretty(&mut self.out, document).map_err(std::io::Error::from))?;
+        heard(writeln!(self.out))
     }
 
     /// Everything written so far is on its way.
     pub(crate) fn flush(&mut self) -> std::io::Result<()> {
-        self.out.flush()
+        heard(self.out.flush())
     }
+}
+
+/// A reader that has heard enough (`| head`) is no error: what the command did, it did.
+fn heard(written: std::io::Result<()>) -> std::io::Result<()> {
+    written.or_else(|error| if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
 }
 
 #[expect(clippy::disallowed_methods, reason = "relative times for people, decided by nothing else")]

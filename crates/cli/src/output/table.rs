@@ -1,6 +1,6 @@
 //! Aligned lines without borders, one an item.
 
-use comfy_table::{ContentArrangement, Row, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Row, presets};
 
 /// A table for people.
 pub(crate) struct Table {
@@ -19,6 +19,14 @@ impl Table {
         };
         for column in inner.column_iter_mut() {
             column.set_padding((0, 2));
+        }
+        // What is cut where the terminal is narrow: texts. Numbers, times and ids stay whole.
+        for (column, heading) in headings.iter().enumerate().filter(|_| width.is_some()) {
+            if !["NAME", "WHY", "WHY NOT SURE", "SELECTION", "PATH", "PERMISSION", "ERRORS", "TYPE"].contains(heading)
+                && let Some(column) = inner.column_mut(column)
+            {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
         }
         Self { inner, cut: width.is_some() }
     }

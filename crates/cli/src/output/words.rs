@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lastseen_model::{Category, PolicyType, Selection, Timestamp};
+use lastseen_model::{Category, PolicyType, Selection, TenantId, Timestamp};
 
 /// `1 item`, `2 items`, `1,204 items`.
 pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
@@ -66,6 +66,20 @@ pub(crate) fn selection_words(selection: &Selection) -> String {
         [first, second, third, rest @ ..] if !rest.is_empty() => format!("{first}, {second}, {third} and {} more", rest.len()),
         few => few.join(", "),
     }
+}
+
+/// The flags that name a tenant and a selection again, so that a hint can be typed as it stands.
+pub(crate) fn flags(tenant: TenantId, selection: Option<&Selection>) -> String {
+    let mut flags = format!("--tenant {tenant}");
+    let Some(selection) = selection else { return flags };
+    let joined = |names: Vec<&str>| names.join(",");
+    if !selection.policy_types.is_empty() {
+        flags = format!("{flags} --types {}", joined(selection.policy_types.iter().map(PolicyType::as_str).collect()));
+    }
+    if !selection.categories.is_empty() {
+        flags = format!("{flags} --categories '{}'", joined(selection.categories.iter().map(Category::as_str).collect()));
+    }
+    flags
 }
 
 #[cfg(test)]

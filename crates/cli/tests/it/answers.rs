@@ -131,6 +131,40 @@ fn an_acknowledged_item_stays_out_of_the_list_until_it_is_seen_again() {
 }
 
 #[test]
+fn an_item_that_is_there_can_not_be_acknowledged() {
+    let world = World::new(1, 5);
+    world.sync(&[CONFIGURATION]);
+    let (_, items) = world.json(&["items"]);
+    let output = world.run(&["missing", "ack", CONFIGURATION, items["items"][0]["external_id"].as_str().expect("an id")]);
+    assert_eq!(code(&output), 1);
+    assert!(text(&output.stderr).contains("is not missing"), "a note made now would hide the day it goes: {}", text(&output.stderr));
+}
+
+#[test]
+fn an_item_is_found_by_the_beginning_of_its_id_and_a_misspelt_type_is_told() {
+    let world = World::new(1, 5);
+    world.sync(&[CONFIGURATION]);
+    let (_, items) = world.json(&["items"]);
+    let id = items["items"][0]["external_id"].as_str().expect("an id").to_owned();
+    assert_eq!(world.json(&["explain", CONFIGURATION, &id[..13]]).1["external_id"], json!(id));
+    let misspelt = world.run(&["explain", "deviceConfigurations", &id]);
+    assert_eq!(code(&misspelt), 2);
+    assert!(text(&misspelt.stderr).contains("did you mean `deviceConfiguration`?"), "{}", text(&misspelt.stderr));
+    assert_eq!(code(&world.run(&["explain", CONFIGURATION, "no-such-id"])), 1);
+}
+
+#[test]
+fn the_reference_latest_complete_tells_what_each_type_last_proved() {
+    let world = World::new(1, 5);
+    world.sync(&[CONFIGURATION, COMPLIANCE]);
+    world.simulator.faults().add(Fault::always(FaultAction::error(NamedError::Forbidden)));
+    world.sync(&[CONFIGURATION, COMPLIANCE]);
+    let both = [CONFIGURATION, COMPLIANCE].join(",");
+    let output = text(&world.run(&["missing", "--types", &both, "--reference", "latest-complete"]).stdout);
+    assert!(output.contains("2 types listed completely") && output.contains("nothing is missing: 2 of 2 types"), "{output}");
+}
+
+#[test]
 fn pages_of_items_join_to_the_whole() {
     let world = World::new(1, 25);
     world.sync(&[CONFIGURATION, COMPLIANCE]);

@@ -176,8 +176,11 @@ fn a_page_of_garbage_is_one_code_and_nothing_half_written() {
     assert_eq!(items["items"].as_array().map(Vec::len), Some(5));
 }
 
-#[test]
-fn ctrl_c_finishes_the_run_with_cancelled() {
+#[rstest]
+#[case::ctrl_c("-INT")]
+#[case::a_shutdown("-TERM")]
+#[case::a_closed_terminal("-HUP")]
+fn a_signal_finishes_the_run_with_cancelled(#[case] signal: &str) {
     let world = World::new(1, 5);
     world.simulator.faults().add(Fault::always(FaultAction::Hang).on(&World::path(COMPLIANCE)));
     let tenant = world.tenant().to_string();
@@ -188,7 +191,7 @@ fn ctrl_c_finishes_the_run_with_cancelled() {
     command.current_dir(world.folder.path()).args(["sync", "--tenant", &tenant, "--types", COMPLIANCE, "--output", "json"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
     world.wait_for_request(&World::path(COMPLIANCE));
-    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
+    let killed = Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill runs");
     assert!(killed.success());
     let output = child.wait_with_output().expect("it ends");
     let run: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a record");
@@ -196,6 +199,23 @@ fn ctrl_c_finishes_the_run_with_cancelled() {
     assert_eq!(run["listings"][0]["outcome"], json!("incomplete"));
     world.simulator.faults().clear();
     assert_eq!(world.sync(&[COMPLIANCE]).0, 0, "the lock is free");
+}
+
+#[test]
+fn a_reader_that_stops_reading_changes_no_exit_code() {
+    let world = World::new(1, 30);
+    let tenant = world.tenant().to_string();
+    for words in [&["types"][..], &["sync", "--tenant", &tenant], &["items"], &["items", "--output", "json"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lastseen"));
+        for (name, value) in world.command(&[]).get_envs() {
+            command.env(name, value.expect("set"));
+        }
+        let mut child =
+            command.current_dir(world.folder.path()).args(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()), "{words:?}");
+    }
 }
 
 #[test]
