@@ -51,7 +51,7 @@ fn exit_codes_tell_partial_failed_and_skipped_apart() {
     std::fs::write(world.folder.path().join("lastseen.toml"), "[limits]\nglobal = 1").expect("written");
     world.simulator.faults().clear();
     world.simulator.faults().add(Fault::always(FaultAction::Hang).on(&World::path(CONFIGURATION)));
-    let tenant = world.tenant().to_string();
+    let (tenant, before) = (world.tenant().to_string(), world.asked(&World::path(CONFIGURATION)));
     let mut held = std::process::Command::new(env!("CARGO_BIN_EXE_lastseen"));
     for (name, value) in world.command(&[]).get_envs() {
         held.env(name, value.expect("set"));
@@ -62,7 +62,7 @@ fn exit_codes_tell_partial_failed_and_skipped_apart() {
         .stdout(std::process::Stdio::null())
         .spawn();
     let mut held = held.expect("it starts");
-    world.wait_for_request(&World::path(CONFIGURATION));
+    world.wait_until_asked(&World::path(CONFIGURATION), before);
     let (limited, run) = world.sync(&[COMPLIANCE]);
     let (locked, contended) = world.sync(&[CONFIGURATION]);
     held.kill().expect("it runs");

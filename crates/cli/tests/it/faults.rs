@@ -190,7 +190,7 @@ fn a_signal_finishes_the_run_with_cancelled(#[case] signal: &str) {
     }
     command.current_dir(world.folder.path()).args(["sync", "--tenant", &tenant, "--types", COMPLIANCE, "--output", "json"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
-    world.wait_for_request(&World::path(COMPLIANCE));
+    world.wait_until_asked(&World::path(COMPLIANCE), 0);
     let killed = Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill runs");
     assert!(killed.success());
     let output = child.wait_with_output().expect("it ends");

@@ -83,9 +83,14 @@ impl World {
         lastseen_contracts::Registry::builtin().find(&key).expect("a type").0.path.clone()
     }
 
-    /// Waits until the simulator was asked for a path.
-    pub(crate) fn wait_for_request(&self, path: &str) {
-        while !self.simulator.requests().iter().any(|request| request.path.ends_with(path)) {
+    /// How often the simulator was asked for a path.
+    pub(crate) fn asked(&self, path: &str) -> usize {
+        self.simulator.requests().iter().filter(|request| request.path.ends_with(path)).count()
+    }
+
+    /// Waits until the simulator was asked for a path more often than that.
+    pub(crate) fn wait_until_asked(&self, path: &str, before: usize) {
+        while self.asked(path) <= before {
             std::thread::yield_now();
         }
     }
