@@ -70,14 +70,23 @@ impl PathContract {
                 return Err(Rejection::LongId);
             }
             (Some(raw), _) => value::text(raw).ok_or(Rejection::NoId)?.into_owned(),
-            (None, PathKind::Singleton) => known.policy_type.as_str().to_owned(),
-            (None, PathKind::Collection) => return Err(Rejection::NoId),
+            // Anything without an id could be an empty answer; only what shows a field of its own is the object.
+            (None, PathKind::Singleton) if known.shows(picked) => known.policy_type.as_str().to_owned(),
+            (None, PathKind::Singleton | PathKind::Collection) => return Err(Rejection::NoId),
         };
         ExternalId::try_from(id).map_err(|error| match error {
             IdError::Empty => Rejection::EmptyId,
             IdError::TooLong => Rejection::LongId,
             _ => Rejection::NoId,
         })
+    }
+}
+
+impl TypeContract {
+    /// Whether the object has any field that the contract keeps or names it by.
+    fn shows(&self, picked: &Picked<'_, '_>) -> bool {
+        let mut fields = self.meta.iter().map(|kept| kept.field.as_str()).filter(|field| !field.starts_with('@')).chain(self.named_by());
+        fields.any(|field| matches!(picked.at(field), Ok(Some(_))))
     }
 }
 

@@ -6,11 +6,15 @@ use std::ops::Range;
 
 use lastseen_contracts::PathKind;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use crate::depth;
+
+/// A page of Graph holds a thousand objects at most; one of a hundred times that is none of Graph's, and storing it would take
+/// longer than a lease.
+const OBJECTS_MAX: usize = 100_000;
 
 /// One page of a listing.
 pub struct RawPage {
@@ -76,6 +80,33 @@ struct Collection<'a> {
     error: Option<IgnoredAny>,
 }
 
+/// The members of an envelope, by name alone.
+struct Names {
+    /// Whether one is a next link under another spelling (OData 4.01 has several). What it leads to would be left out.
+    stray_link: bool,
+}
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = Names;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Names, A::Error> {
+                let mut stray_link = false;
+                while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+                    map.next_value::<IgnoredAny>()?;
+                    stray_link |= name != "@odata.nextLink" && name.to_ascii_lowercase().ends_with("nextlink");
+                }
+                Ok(Names { stray_link })
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
 #[derive(Deserialize)]
 struct Singleton {
     #[serde(rename = "@odata.nextLink", default)]
@@ -101,7 +132,12 @@ pub(crate) fn read(body: Vec<u8>, kind: PathKind, depth_cap: usize) -> Result<En
             if page.error.is_some() {
                 return Err(Unreadable::NotAPage);
             }
-            let objects = page.value.ok_or(Unreadable::NotAPage)?.iter().map(|object| range_in(&body, object.get())).collect();
+            let objects = page.value.ok_or(Unreadable::NotAPage)?;
+            let names: Names = serde_json::from_str(&body).map_err(|error| unreadable(&error))?;
+            if objects.len() > OBJECTS_MAX || names.stray_link {
+                return Err(Unreadable::NotAPage);
+            }
+            let objects = objects.iter().map(|object| range_in(&body, object.get())).collect();
             (objects, page.next.map(Cow::into_owned))
         }
         PathKind::Singleton => {
@@ -163,6 +199,8 @@ mod tests {
     #[case(r#"{"Value":[]}"#, Unreadable::NotAPage)]
     #[case(r#"{"value":[],"value":[]}"#, Unreadable::NotAPage)]
     #[case(r#"{"value":[],"@odata.nextLink":7}"#, Unreadable::NotAPage)]
+    #[case(r#"{"value":[],"@odata.nextlink":"https://h/2"}"#, Unreadable::NotAPage)]
+    #[case(r#"{"@nextLink":"https://h/2","value":[]}"#, Unreadable::NotAPage)]
     #[case(r#"{"value":[],"error":{"code":"TooManyRequests"}}"#, Unreadable::NotAPage)]
     #[case(r#"{"error":{"code":"TooManyRequests"}}"#, Unreadable::NotAPage)]
     #[case("[]", Unreadable::NotAPage)]
@@ -187,6 +225,13 @@ mod tests {
             page.objects().collect::<Vec<_>>().concat()
         });
         assert_eq!(read.as_deref(), object.as_ref().map(|text| *text));
+    }
+
+    #[test]
+    fn i30_a_page_of_more_objects_than_graph_ever_sends_is_no_page() {
+        let page = |objects: usize| format!(r#"{{"value":[{}0]}}"#, "0,".repeat(objects - 1));
+        assert_eq!(collection(&page(OBJECTS_MAX)).map(|(objects, _)| objects.len()), Ok(OBJECTS_MAX));
+        assert_eq!(collection(&page(OBJECTS_MAX + 1)), Err(Unreadable::NotAPage));
     }
 
     #[test]

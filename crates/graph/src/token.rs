@@ -67,6 +67,10 @@ fn early(lifetime: Duration) -> Duration {
 
 /// Reads the token endpoint's answer.
 pub(crate) fn read(body: &[u8]) -> Result<Grant, Unreadable> {
+    // An array would pass for the fields in their order.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Unreadable::NotAPage);
+    }
     let grant: Grant = serde_json::from_slice(body).map_err(|error| match error.classify() {
         Category::Data => Unreadable::NotAPage,
         Category::Syntax | Category::Eof | Category::Io => Unreadable::NotJson,

@@ -74,7 +74,7 @@ pub(crate) struct Length(pub(crate) Duration);
 impl<'de> Deserialize<'de> for Length {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        parse_length(&text).map(Self).map_err(serde::de::Error::custom)
+        parse_length(&text).map(Self).map_err(|_| serde::de::Error::custom("not a length of time; write 15s, 5m, 2h or 7d"))
     }
 }
 

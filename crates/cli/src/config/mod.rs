@@ -111,20 +111,48 @@ impl Config {
     }
 }
 
+/// The file that is named; else the one here; else the one of the user.
 fn read_file(given: Option<&Path>) -> Result<FileConfig, Problem> {
+    let here = Path::new(FILE);
     let path = match given {
         Some(path) => path.to_owned(),
-        None => match [Some(PathBuf::from(FILE)), places().ok().map(|places| places.in_config_dir(FILE))]
-            .into_iter()
-            .flatten()
-            .find(|path| path.is_file())
-        {
+        None if here.is_file() => here.to_owned(),
+        None => match places().ok().map(|places| places.in_config_dir(FILE)).filter(|path| path.is_file()) {
             Some(path) => path,
             None => return Ok(FileConfig::default()),
         },
     };
     let text = read_capped(&path, FILE_CAP).map_err(|problem| Problem::usage(format!("the configuration file {problem}")))?;
-    toml::from_str(&text).map_err(|error| Problem::usage(format!("{} can't be used", path.display())).with("because", error.to_string()))
+    let file = parse(&text).map_err(|because| Problem::usage(format!("{} can't be used", path.display())).with("because", because))?;
+    // A folder that someone else made must not decide where this user's secret is sent.
+    let graph = &file.graph;
+    let decides = [
+        ("graph.authority", graph.authority.is_some()),
+        ("graph.endpoint", graph.endpoint.is_some()),
+        ("graph.client_secret_file", graph.client_secret_file.is_some()),
+    ];
+    match decides.into_iter().find(|(_, set)| *set && given.is_none() && path == here) {
+        Some((key, _)) => Err(Problem::usage(format!("{key} is not taken from a {FILE} that only happens to be in this folder"))
+            .with("meaning", "it decides where the client secret goes")
+            .next(format!("name the file: --config {FILE}, or set it in your own configuration or the environment"))),
+        None => Ok(file),
+    }
+}
+
+/// Reads the file's text. The parser's own message quotes lines and values, and someone may have put a secret there: what is
+/// told is the line's number and what is wrong with it.
+fn parse(text: &str) -> Result<FileConfig, String> {
+    toml::from_str(text).map_err(|error| {
+        let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        let message = error.message();
+        let quotes_a_value = ["invalid type", "invalid value", "invalid length"].iter().any(|beginning| message.starts_with(beginning));
+        let what = match message {
+            message if message.contains("`client_secret`,") => "a client secret does not belong here; use client_secret_file".to_owned(),
+            _ if quotes_a_value => "the value is of the wrong kind; docs/configuration.md has the right one".to_owned(),
+            message => message.to_owned(),
+        };
+        format!("line {line}: {what}")
+    })
 }
 
 pub(crate) fn read_capped(path: &Path, cap: u64) -> Result<String, String> {
@@ -300,8 +328,20 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_refused_by_name() {
-        let error = toml::from_str::<FileConfig>("[graph]\nclient_sekret = 'x'").expect_err("refused").to_string();
-        assert!(error.contains("client_sekret"), "{error}");
+        let error = parse("\n[graph]\nclient_sekret = 'x'").expect_err("refused");
+        assert!(error.starts_with("line 3: ") && error.contains("client_sekret"), "{error}");
+    }
+
+    #[rstest]
+    #[case("[graph]\nclient_secret = 'canary-4711'")]
+    #[case("[graph]\nretry_tries = 'canary-4711'")]
+    #[case("[graph]\nrequest_timeout = 'canary-4711'")]
+    #[case("[tenants.canary-4711]\nname = 'x'")]
+    #[case("[limits]\nglobal = canary-4711")]
+    #[case("canary-4711")]
+    fn i17_no_value_of_the_file_is_told_in_an_error(#[case] text: &str) {
+        let error = parse(text).expect_err("refused");
+        assert!(!error.contains("4711"), "{error}");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use lastseen_model::{RunId, Timestamp};
 use serde::Serialize;
 
 use super::Table;
+use super::table::plain;
 use crate::args::{Global, Output};
 
 /// Standard output, and what is known of it.
@@ -74,7 +75,7 @@ impl Screen {
 
     /// A line.
     pub(crate) fn line(&mut self, text: impl AsRef<str>) -> std::io::Result<()> {
-        heard(writeln!(self.out, "{}", text.as_ref()))
+        heard(writeln!(self.out, "{}", plain(text.as_ref())))
     }
 
     /// A table, as it is.
@@ -85,13 +86,13 @@ impl Screen {
     /// A heading, bold on a terminal.
     pub(crate) fn heading(&mut self, text: &str) -> std::io::Result<()> {
         let style = Style::new().bold();
-        heard(writeln!(self.out, "{style}{text}{style:#}"))
+        heard(writeln!(self.out, "{style}{}{style:#}", plain(text)))
     }
 
     /// A command that a person could have typed.
     pub(crate) fn command(&mut self, text: &str) -> std::io::Result<()> {
         let style = AnsiColor::Cyan.on_default();
-        heard(writeln!(self.out, "{style}$ {text}{style:#}"))
+        heard(writeln!(self.out, "{style}$ {}{style:#}", plain(text)))
     }
 
     /// A document for programs.

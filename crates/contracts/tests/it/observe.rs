@@ -98,8 +98,19 @@ fn i19_the_same_name_many_times_is_as_many_items() {
 fn a_singleton_without_an_id_has_its_type_key() {
     let id = |object: &str| observe(SETTINGS, object).expect("observed").observation.external_id.to_string();
     assert_eq!(id(r#"{"ripe": true}"#), "fruitSettings");
-    assert_eq!(id(r#"{"id": null}"#), "fruitSettings");
+    assert_eq!(id(r#"{"id": null, "ripe": false}"#), "fruitSettings");
     assert_eq!(id(r#"{"id": "its own"}"#), "its own");
+}
+
+#[rstest]
+#[case("{}")]
+#[case(r#"{"id": null}"#)]
+#[case(r#"{"value": []}"#)]
+#[case(r#"{"value": null}"#)]
+#[case(r#"{"value": {"id": "x"}}"#)]
+#[case(r#"{"@odata.context": "x", "@odata.null": true}"#)]
+fn i25_an_empty_answer_is_no_singleton(#[case] object: &str) {
+    assert_eq!(observe(SETTINGS, object).expect_err("rejected"), Rejection::NoId);
 }
 
 #[rstest]

@@ -26,10 +26,13 @@ fn what_is_off_unless_named() {
     let off = [
         "androidDeviceOwnerEnrollmentProfile",
         "applePushNotificationCertificate",
+        "authenticationContext",
+        "authenticationStrengthPolicy",
         "deviceComplianceScript",
         "deviceCustomAttributeShellScript",
         "deviceHealthScript",
         "deviceManagementScript",
+        "deviceRegistrationPolicy",
         "deviceShellScript",
         "vppToken",
     ];
