@@ -161,7 +161,8 @@ CREATE TABLE ordinals (
     PRIMARY KEY (tenant_id, policy_type)
 ) STRICT, WITHOUT ROWID;
 
--- What was last observed of each item. No statement of Lastseen deletes from it.
+-- What was last observed of each item. No statement of Lastseen deletes from it. With a rowid: the rows are wide, and both
+-- finding an id and scanning ordinals cost half of what they do in a tree that holds the rows themselves (measured).
 CREATE TABLE catalogue (
     tenant_id               TEXT    NOT NULL,
     policy_type             TEXT    NOT NULL,
@@ -191,7 +192,7 @@ CREATE TABLE catalogue (
     CHECK ((cold_last_seen_no IS NULL) = (cold_last_seen_at IS NULL)
        AND (cold_last_seen_no IS NULL) = (cold_last_seen_run_id IS NULL)
        AND (cold_last_seen_no IS NULL) = (cold_last_seen_contract IS NULL))
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE UNIQUE INDEX catalogue_by_external_id ON catalogue (tenant_id, policy_type, external_id);
 CREATE INDEX catalogue_by_name ON catalogue (tenant_id, policy_type, display_name);

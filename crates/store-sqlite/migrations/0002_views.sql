@@ -33,7 +33,7 @@ LEFT JOIN listings s ON s.tenant_id = c.tenant_id AND s.policy_type = c.policy_t
 CREATE VIEW latest_completed_runs AS
 SELECT r.*
 FROM selections q
-JOIN sync_runs r ON r.tenant_id = q.tenant_id AND r.selection_hash = q.selection_hash
+CROSS JOIN sync_runs r ON r.tenant_id = q.tenant_id AND r.selection_hash = q.selection_hash
     AND r.status IN ('success', 'partial', 'failed')
     AND r.run_no = (
         SELECT max(x.run_no) FROM sync_runs x
@@ -82,10 +82,11 @@ SELECT
     coalesce(s.run_id, c.cold_last_seen_run_id) AS last_seen_run_id,
     m.finished_at AS missing_since, m.run_id AS missing_since_run_id,
     a.acknowledged_at
+-- From the run to its listings to the items, never the other way (CROSS JOIN): a reference is one run, the catalogue is everything.
 FROM sync_runs r
-JOIN listings l ON l.tenant_id = r.tenant_id AND l.run_id = r.run_id
-JOIN policy_types p ON p.policy_type = l.policy_type
-JOIN catalogue c ON c.tenant_id = l.tenant_id AND c.policy_type = l.policy_type
+CROSS JOIN listings l ON l.tenant_id = r.tenant_id AND l.run_id = r.run_id
+CROSS JOIN policy_types p ON p.policy_type = l.policy_type
+CROSS JOIN catalogue c ON c.tenant_id = l.tenant_id AND c.policy_type = l.policy_type
     AND c.ordinal < l.known_before
     -- Eight items that were all observed are passed over without looking at their bits.
     AND substr(l.observed, c.ordinal / 8 + 1, 1) IS NOT x'ff'
@@ -119,7 +120,7 @@ SELECT
     l.outcome, l.error_code, l.items_observed, l.items_unseen,
     k.run_id AS latest_complete_run_id, k.ended_at AS latest_complete_at
 FROM sync_runs r
-JOIN listings l ON l.tenant_id = r.tenant_id AND l.run_id = r.run_id
+CROSS JOIN listings l ON l.tenant_id = r.tenant_id AND l.run_id = r.run_id
 LEFT JOIN listings k ON k.tenant_id = l.tenant_id AND k.selection_hash = l.selection_hash AND k.policy_type = l.policy_type AND k.run_no = (
     SELECT x.run_no FROM listings x
     JOIN sync_runs y ON y.tenant_id = x.tenant_id AND y.run_id = x.run_id AND y.status IN ('success', 'partial', 'failed')
@@ -165,7 +166,7 @@ SELECT
     e.missing_since_run_id,
     strftime('%Y-%m-%dT%H:%M:%S', e.acknowledged_at / 1000000, 'unixepoch') || printf('.%06dZ', e.acknowledged_at % 1000000) AS acknowledged_at
 FROM latest_completed_runs r
-JOIN missing_evidence e ON e.tenant_id = r.tenant_id AND e.reference_run_id = r.run_id;
+CROSS JOIN missing_evidence e ON e.tenant_id = r.tenant_id AND e.reference_run_id = r.run_id;
 
 CREATE VIEW inventory_coverage AS
 SELECT
@@ -174,4 +175,4 @@ SELECT
     e.outcome, e.error_code, e.items_observed, e.items_unseen, e.latest_complete_run_id,
     strftime('%Y-%m-%dT%H:%M:%S', e.latest_complete_at / 1000000, 'unixepoch') || printf('.%06dZ', e.latest_complete_at % 1000000) AS latest_complete_at
 FROM latest_completed_runs r
-JOIN coverage_evidence e ON e.tenant_id = r.tenant_id AND e.reference_run_id = r.run_id;
+CROSS JOIN coverage_evidence e ON e.tenant_id = r.tenant_id AND e.reference_run_id = r.run_id;

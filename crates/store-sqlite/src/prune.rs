@@ -49,13 +49,16 @@ fn by_type(keys: &BTreeSet<ListingKey>) -> BTreeMap<&str, BTreeSet<&str>> {
     types
 }
 
+/// The listings that rows name; a row without a run names none.
 fn keys(rows: &[SqliteRow]) -> Result<BTreeSet<ListingKey>> {
-    rows.iter()
-        .map(|row| {
-            let listing = Fields::of(row, "listings", "run_id");
-            Ok((listing.word("policy_type")?, listing.word("run_id")?))
-        })
-        .collect()
+    let mut keys = BTreeSet::new();
+    for row in rows {
+        let listing = Fields::of(row, "listings", "run_id");
+        if let Some(run) = listing.option_word("run_id")? {
+            keys.insert((listing.word("policy_type")?, run));
+        }
+    }
+    Ok(keys)
 }
 
 /// Listings of ended runs beyond either limit that is set.
@@ -102,16 +105,15 @@ async fn needed(tx: &mut WriteTx, tenant: &str) -> Result<BTreeSet<ListingKey>> 
          )
          SELECT policy_type, run_id FROM referred
          -- What these are compared with, and what the listings of live runs will be.
-         UNION SELECT policy_type, base_run_id FROM referred WHERE base_run_id IS NOT NULL
+         UNION SELECT policy_type, base_run_id FROM referred
          UNION SELECT l.policy_type, l.base_run_id
                FROM sync_runs r JOIN listings l ON l.tenant_id = r.tenant_id AND l.run_id = r.run_id
-               WHERE r.tenant_id = ?1 AND r.status IN ('pending', 'running') AND l.base_run_id IS NOT NULL
-         -- Since when an item is missing.
+               WHERE r.tenant_id = ?1 AND r.status IN ('pending', 'running')
+         -- Since when an item is missing. Asked of every item that is: a condition on the answer would turn the question around.
          UNION SELECT e.policy_type, e.missing_since_run_id
                FROM referred f
                CROSS JOIN missing_evidence e
                    ON e.tenant_id = ?1 AND e.reference_run_id = f.run_id AND e.policy_type = f.policy_type
-               WHERE e.missing_since_run_id IS NOT NULL
          -- What the first run of another selection will be compared with.
          UNION SELECT policy_type, run_id FROM (
                    SELECT policy_type, run_id, row_number() OVER (PARTITION BY policy_type ORDER BY last_no DESC) AS place
