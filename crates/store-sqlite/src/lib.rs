@@ -45,6 +45,8 @@ use sqlx::SqlitePool;
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
     path: PathBuf,
+    /// The file that was opened; another one under the same path is not this database.
+    identity: Option<(u64, u64)>,
     /// One connection: SQLite has one writer at a time, and waiting here costs less than waiting for the file's lock.
     writer: SqlitePool,
     readers: SqlitePool,

@@ -54,7 +54,7 @@ impl SqliteStore {
 
         let reading = options.pragma("query_only", "ON");
         let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(reading);
-        Ok(Self { path: path.to_owned(), writer, readers, clock })
+        Ok(Self { path: path.to_owned(), identity: file_identity(path), writer, readers, clock })
     }
 
     /// Where the file is.
@@ -67,6 +67,15 @@ impl SqliteStore {
         self.readers.close().await;
         self.writer.close().await;
     }
+}
+
+/// Which file is behind a path: device and number on Unix, and elsewhere no more than whether there is one.
+pub(crate) fn file_identity(path: &Path) -> Option<(u64, u64)> {
+    let file = std::fs::metadata(path).ok()?;
+    #[cfg(unix)]
+    return Some((std::os::unix::fs::MetadataExt::dev(&file), std::os::unix::fs::MetadataExt::ino(&file)));
+    #[cfg(not(unix))]
+    return Some((0, u64::from(file.is_file())));
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {

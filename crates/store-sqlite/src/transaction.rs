@@ -1,10 +1,11 @@
 //! The one place where a transaction is opened.
 
-use lastseen_store::{DatabaseClock, Result, StoreError};
+use lastseen_store::{DatabaseClock, OpenProblem, Result, StoreError};
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
 
 use crate::SqliteStore;
 use crate::error::of_statement;
+use crate::open::file_identity;
 
 /// A transaction that writes; dropped without [`WriteTx::commit`], it leaves nothing behind.
 pub(crate) struct WriteTx {
@@ -45,6 +46,10 @@ impl SqliteStore {
     /// reads stays true until it commits.
     pub(crate) async fn write(&self) -> Result<WriteTx> {
         let inner = open(&self.writer, "BEGIN IMMEDIATE").await?;
+        // SQLite writes on into a file that has no name any more, and all of it would be lost.
+        if file_identity(&self.path) != self.identity {
+            return Err(StoreError::NotWritable(OpenProblem::Replaced));
+        }
         Ok(WriteTx { inner, now: self.now() })
     }
 

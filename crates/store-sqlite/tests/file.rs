@@ -88,6 +88,20 @@ async fn a_migration_that_was_broken_off_is_done_by_the_next_opening() {
     assert!(sqlx::query("SELECT * FROM inventory_missing").fetch_all(&mut connection).await.expect("the view is there").is_empty());
 }
 
+#[tokio::test]
+async fn a_file_that_was_removed_or_replaced_takes_no_more_writes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("lastseen.db");
+    let store = SqliteStore::open(&path).await.expect("opens");
+    store.mirror_registry(&[]).await.expect("writes");
+    std::fs::remove_file(&path).expect("removed");
+    let gone = store.mirror_registry(&[]).await.expect_err("refused");
+    assert!(matches!(gone, StoreError::NotWritable(OpenProblem::Replaced)), "{gone:?}");
+    std::fs::write(&path, "").expect("another file");
+    let replaced = store.mirror_registry(&[]).await.expect_err("refused");
+    assert!(matches!(replaced, StoreError::NotWritable(OpenProblem::Replaced)), "{replaced:?}");
+}
+
 /// How SQLite would answer.
 async fn plan(path: &Path, sql: &str) -> String {
     let mut connection = raw(path).await;

@@ -106,6 +106,8 @@ pub enum OpenProblem {
     NotLastseens,
     /// The disk is full.
     DiskFull,
+    /// The file was removed, or another one put in its place, while it was open: what is written goes nowhere.
+    Replaced,
     /// Anything else; the source says what.
     Other,
 }
@@ -118,6 +120,7 @@ impl std::fmt::Display for OpenProblem {
             Self::NotADatabase => "it is no SQLite database, or it is damaged",
             Self::NotLastseens => "it is a SQLite database, but not one of Lastseen's",
             Self::DiskFull => "the disk is full",
+            Self::Replaced => "its file was removed or replaced while it was open",
             Self::Other => "the system refused",
         })
     }
