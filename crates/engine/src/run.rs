@@ -64,7 +64,9 @@ pub enum SyncError {
         source: StoreError,
     },
     /// Another worker's reaping ended the run.
-    #[error("run {0} lost its lease: the database or this machine stood still for too long; the next start records it as failed (worker_lost)")]
+    #[error(
+        "run {0} lost its lease: the database or this machine stood still for too long; the next start records it as failed (worker_lost)"
+    )]
     LeaseLost(RunId),
 }
 

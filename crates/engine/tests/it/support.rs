@@ -64,12 +64,12 @@ impl World {
     }
 
     #[expect(clippy::disallowed_methods, reason = "a test stands in for the command line")]
-    pub(crate) fn scope_of(&self, tenant: TenantId) -> TenantScope {
+    pub(crate) fn scope_of(tenant: TenantId) -> TenantScope {
         TenantScope::assume(tenant)
     }
 
     pub(crate) fn scope(&self) -> TenantScope {
-        self.scope_of(self.tenant())
+        Self::scope_of(self.tenant())
     }
 
     pub(crate) fn credential(&self) -> Credential {

@@ -248,12 +248,12 @@ async fn i21_the_same_id_in_two_tenants_is_two_items() {
     let world = World::with(tenants).await;
     let tag = "roleScopeTag";
     world.sync(&[tag]).await;
-    world.engine().sync(&world.scope_of(other), &request(&[tag]), Arc::new(Silent), CancellationToken::new()).await.expect("a run");
+    world.engine().sync(&World::scope_of(other), &request(&[tag]), Arc::new(Silent), CancellationToken::new()).await.expect("a run");
     let ids = |items: Vec<lastseen_store::Item>| items.into_iter().map(|item| item.external_id).collect::<BTreeSet<_>>();
     let query = lastseen_store::ItemQuery { limit: 100, ..Default::default() };
     let (mine, theirs) = (
         ids(world.store.items(&world.scope(), &query).await.expect("items").items),
-        ids(world.store.items(&world.scope_of(other), &query).await.expect("items").items),
+        ids(world.store.items(&World::scope_of(other), &query).await.expect("items").items),
     );
     assert!(mine.contains(&"0".parse().expect("id")) && theirs.contains(&"0".parse().expect("id")));
 }
@@ -380,8 +380,8 @@ async fn r12_a_start_over_a_limit_is_skipped_or_waits_as_it_says() {
     let waited = Arc::new(Notes::default());
     let waiting = {
         let (engine, scope, waited) = (world.engine(), world.scope(), waited.clone());
-        let wanted = lastseen_engine::SyncRequest { on_limit: OnLimit::Wait, ..request(&[COMPLIANCE]) };
-        tokio::spawn(async move { engine.sync(&scope, &wanted, waited, CancellationToken::new()).await.expect("a record") })
+        let patient = lastseen_engine::SyncRequest { on_limit: OnLimit::Wait, ..request(&[COMPLIANCE]) };
+        tokio::spawn(async move { engine.sync(&scope, &patient, waited, CancellationToken::new()).await.expect("a record") })
     };
     while !waited.0.lock().expect("no panic").iter().any(|event| matches!(event, Event::Waiting { .. })) {
         tokio::task::yield_now().await;
