@@ -60,6 +60,8 @@ fn reference_of_the_configuration() {
          | `LASTSEEN_GRAPH_ENDPOINT` | the origin of Graph; `http` for loopback addresses only |\n\
          | `LASTSEEN_CONFIG` | the configuration file; as `--config` |\n\
          | `LASTSEEN_LOG` | what to log to standard error; as `--log` |\n\n\
+         An empty variable is as good as none. What decides where the secret goes (`graph.authority`, `graph.endpoint`, `graph.client_secret_file`) is not \
+         taken from a `lastseen.toml` that only happens to be in the current directory: name the file with `--config`, or set it elsewhere.\n\n\
          A secret is read from the environment or from a file of its own, never from `lastseen.toml`: that file is shared.\n",
     );
     reference("configuration.md", &text);
