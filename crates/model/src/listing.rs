@@ -41,6 +41,16 @@ impl ListingOutcome {
         if code.is_unavailability() && pages_stored == 0 { Self::Unavailable } else { Self::Incomplete }
     }
 
+    /// What a listing with this outcome (none while it is open) says of an item that was known: whether it saw it, or nothing.
+    /// Only a complete listing can say that it did not.
+    pub fn tells(outcome: Option<Self>, bit: bool) -> Option<bool> {
+        match (bit, outcome) {
+            (true, _) => Some(true),
+            (false, Some(Self::Complete)) => Some(false),
+            (false, _) => None,
+        }
+    }
+
     /// How a listing without an outcome ends when its run ends: *incomplete* when it was begun.
     pub fn when_run_ends(begun: bool) -> Self {
         if begun { Self::Incomplete } else { Self::NotStarted }
@@ -95,6 +105,14 @@ mod tests {
     fn a_listing_open_at_the_end_is_incomplete_when_begun() {
         assert_eq!(ListingOutcome::when_run_ends(true), ListingOutcome::Incomplete);
         assert_eq!(ListingOutcome::when_run_ends(false), ListingOutcome::NotStarted);
+    }
+
+    #[test]
+    fn i07_only_a_complete_listing_says_that_it_did_not_see_an_item() {
+        let outcomes = || ListingOutcome::ALL.iter().copied().map(Some).chain([None]);
+        assert!(outcomes().all(|outcome| ListingOutcome::tells(outcome, true) == Some(true)));
+        let says_no: Vec<_> = outcomes().filter(|outcome| ListingOutcome::tells(*outcome, false) == Some(false)).collect();
+        assert_eq!(says_no, [Some(ListingOutcome::Complete)]);
     }
 
     #[test]

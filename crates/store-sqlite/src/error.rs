@@ -26,7 +26,8 @@ fn primary_code(error: &sqlx::Error) -> Option<i32> {
 
 fn problem(code: i32) -> OpenProblem {
     match code {
-        code::READONLY | code::PERM | code::AUTH => OpenProblem::ReadOnly,
+        // The file itself opened before SQLite was asked; what it cannot make is the log beside it.
+        code::READONLY | code::PERM | code::AUTH | code::CANTOPEN => OpenProblem::ReadOnly,
         code::FULL => OpenProblem::DiskFull,
         code::CORRUPT | code::NOTADB => OpenProblem::NotADatabase,
         _ => OpenProblem::Other,
@@ -57,5 +58,54 @@ pub(crate) fn of_opening(path: &Path, error: sqlx::Error) -> StoreError {
         found => {
             StoreError::CannotOpen { path: path.to_owned(), problem: found.map_or(OpenProblem::Other, problem), source: Some(error.into()) }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lastseen_store::{OpenProblem, RegistryType, Store, StoreError};
+
+    use crate::SqliteStore;
+
+    fn registry() -> Vec<RegistryType> {
+        vec![RegistryType {
+            policy_type: "deviceConfiguration".parse().expect("a key"),
+            category: "Configuration".parse().expect("a category"),
+            display_name: "Device configuration".into(),
+            path: "/deviceManagement/deviceConfigurations".into(),
+            api_version: "v1.0".into(),
+        }]
+    }
+
+    #[tokio::test]
+    async fn a_file_that_another_process_writes_to_for_too_long_is_worth_another_try() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("lastseen.db");
+        let (here, there) = (SqliteStore::open(&path).await.expect("opens"), SqliteStore::open(&path).await.expect("opens"));
+        let held = here.write().await.expect("the write lock");
+        // No patience at all, so that the test need not wait for it to end.
+        sqlx::raw_sql("PRAGMA busy_timeout = 0").execute(&there.writer).await.expect("set");
+        let busy = there.mirror_registry(&registry()).await.expect_err("refused");
+        assert!(busy.is_transient(), "{busy:?}");
+        drop(held);
+        there.mirror_registry(&registry()).await.expect("the lock is free again");
+    }
+
+    #[tokio::test]
+    async fn a_database_that_became_read_only_says_so() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = SqliteStore::open(&folder.path().join("lastseen.db")).await.expect("opens");
+        sqlx::raw_sql("PRAGMA query_only = ON").execute(&store.writer).await.expect("set");
+        let refused = store.mirror_registry(&registry()).await.expect_err("refused");
+        assert!(matches!(refused, StoreError::NotWritable(OpenProblem::ReadOnly)), "{refused:?}");
+    }
+
+    #[tokio::test]
+    async fn a_statement_that_is_wrong_is_a_bug_and_not_worth_another_try() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = SqliteStore::open(&folder.path().join("lastseen.db")).await.expect("opens");
+        sqlx::raw_sql("ALTER TABLE tenants RENAME COLUMN name TO title").execute(&store.writer).await.expect("done");
+        let refused = store.tenants().await.expect_err("refused");
+        assert!(matches!(refused, StoreError::Refused(_)) && !refused.is_transient(), "{refused:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! One item, and everything that bears on it.
 
-use lastseen_model::{ExternalId, PolicyType};
+use lastseen_model::{ExternalId, ListingOutcome, PolicyType};
 use lastseen_store::{Acknowledgement, Explanation, Result, SightingRow, StandingRow, TenantScope};
 use sqlx::SqliteConnection;
 
@@ -58,16 +58,17 @@ async fn listings(db: &mut SqliteConnection, subject: &Subject<'_>) -> Result<Ve
     rows.iter()
         .map(|row| {
             let listing = Fields::of(row, "listings", "run_id");
+            let outcome = listing.option_word("outcome")?;
             Ok(SightingRow {
                 run_id: listing.word("run_id")?,
                 run_no: listing.number("run_no")?,
                 run_status: listing.word("status")?,
                 started_at: listing.time("started_at")?,
                 selection_hash: listing.word("selection_hash")?,
-                outcome: listing.option_word("outcome")?,
+                outcome,
                 error_code: listing.option_word("error_code")?,
                 pages: listing.number("pages")?,
-                seen: listing.flag("seen")?,
+                seen: ListingOutcome::tells(outcome, listing.flag("seen")?),
                 known_before: listing.flag("known_before")?,
                 is_reference: listing.flag("is_reference")?,
             })

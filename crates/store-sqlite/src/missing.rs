@@ -155,22 +155,24 @@ const JUDGE: &str = "
     FROM totals LEFT JOIN page
     ORDER BY page.policy_type, page.external_id";
 
+/// The reasons in words, in the order of the semantics, of the items that stand on a page.
+const PAGE: &str = "
+    SELECT e.*, iif(?3, '', e.run_reasons) || e.reasons_before || iif(e.seen_as_other_type, ',\"seen_as_other_type\"', '')
+               || e.reasons_after AS reasons
+    FROM json_each(?2) j
+    CROSS JOIN missing_evidence e ON e.tenant_id = ?1 AND e.reference_run_id = j.value ->> 'run_id'
+        AND e.policy_type = j.value ->> 'policy_type' AND e.external_id = j.value ->> 'external_id'
+    ORDER BY e.policy_type, e.external_id";
+
 /// The items of a page, by their keys.
 async fn read_page(db: &mut SqliteConnection, scope: &TenantScope, query: &MissingQuery, page: &[Value]) -> Result<Vec<MissingItem>> {
-    let rows = sqlx::query(
-        "SELECT e.*, iif(?3, '', e.run_reasons) || e.reasons_before || iif(e.seen_as_other_type, ',\"seen_as_other_type\"', '')
-                    || e.reasons_after AS reasons
-         FROM json_each(?2) j
-         CROSS JOIN missing_evidence e ON e.tenant_id = ?1 AND e.reference_run_id = j.value ->> 'run_id'
-             AND e.policy_type = j.value ->> 'policy_type' AND e.external_id = j.value ->> 'external_id'
-         ORDER BY e.policy_type, e.external_id",
-    )
-    .bind(scope.tenant().to_string())
-    .bind(Value::from(page).to_string())
-    .bind(query.reference == Reference::LatestComplete)
-    .fetch_all(db)
-    .await
-    .map_err(of_statement)?;
+    let rows = sqlx::query(PAGE)
+        .bind(scope.tenant().to_string())
+        .bind(Value::from(page).to_string())
+        .bind(query.reference == Reference::LatestComplete)
+        .fetch_all(db)
+        .await
+        .map_err(of_statement)?;
     met("missing", page.len() as u64, rows.len() as u64)?;
     rows.iter().map(missing_item).collect()
 }
@@ -200,4 +202,34 @@ pub(crate) fn missing_item(row: &SqliteRow) -> Result<MissingItem> {
         missing_since_run_id: item.option_word("missing_since_run_id")?,
         acknowledged_at: item.option_time("acknowledged_at")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, Row};
+
+    use super::{JUDGE, PAGE};
+    use crate::SqliteStore;
+
+    #[tokio::test]
+    async fn missing_goes_from_the_reference_to_its_listings_to_the_items_and_never_the_other_way() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = SqliteStore::open(&folder.path().join("lastseen.db")).await.expect("opens");
+        for (sql, items) in [
+            (JUDGE, "SEARCH c USING INDEX sqlite_autoindex_catalogue_1 (tenant_id=? AND policy_type=? AND ordinal<?)"),
+            (PAGE, "SEARCH c USING INDEX catalogue_by_external_id (tenant_id=? AND policy_type=? AND external_id=?)"),
+        ] {
+            let plan = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"))).fetch_all(&store.readers).await.expect("a plan");
+            let plan: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
+            let place = |step: &str| plan.iter().position(|found| found.starts_with(step)).unwrap_or_else(|| panic!("{step}\n{plan:#?}"));
+            let steps = [
+                "SCAN j VIRTUAL TABLE",
+                "SEARCH r USING INDEX sqlite_autoindex_sync_runs_1 (tenant_id=? AND run_id=?)",
+                "SEARCH l USING INDEX sqlite_autoindex_listings_1 (tenant_id=? AND run_id=? AND policy_type=?)",
+                items,
+                "SEARCH s USING INDEX listings_by_last_no (tenant_id=? AND policy_type=? AND last_no=?)",
+            ];
+            assert!(steps.map(place).is_sorted(), "{plan:#?}");
+        }
+    }
 }

@@ -305,8 +305,8 @@ pub struct SightingRow {
     pub error_code: Option<ErrorCode>,
     /// Pages stored.
     pub pages: u32,
-    /// Whether the listing saw the item.
-    pub seen: bool,
+    /// Whether the listing saw the item; none where it can't tell, because it was not complete and did not see it.
+    pub seen: Option<bool>,
     /// Whether the item was known when the run was claimed.
     pub known_before: bool,
     /// Whether this is the reference of its selection.

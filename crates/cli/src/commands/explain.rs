@@ -91,13 +91,11 @@ fn listing(row: &SightingRow) -> String {
     }
 }
 
-/// Only a complete listing that knew the item says *no*.
 fn seen(row: &SightingRow) -> &'static str {
-    match (row.seen, row.outcome) {
-        (true, _) => "yes",
-        (false, Some(ListingOutcome::Complete)) if row.known_before => "no",
-        (false, Some(ListingOutcome::Complete)) => "not known yet",
-        (false, _) => "–",
+    match row.seen {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "–",
     }
 }
 

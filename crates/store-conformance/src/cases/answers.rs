@@ -200,7 +200,7 @@ pub(crate) async fn an_explanation_shows_every_listing_that_bears_on_the_item(la
     let runs: Vec<_> = said.listings.iter().map(|row| row.run_id).collect();
     assert_eq!(runs, [open.run_id, third.run_id, second.run_id, first.run_id], "newest claim first, only of its type");
     let seen: Vec<_> = said.listings.iter().map(|row| (row.seen, row.known_before, row.is_reference)).collect();
-    assert_eq!(seen, [(false, true, false), (false, true, true), (false, true, true), (true, false, false)]);
+    assert_eq!(seen, [(None, true, false), (Some(false), true, true), (None, true, true), (Some(true), false, false)]);
     let SightingRow { outcome, error_code, pages, .. } = said.listings[2].clone();
     assert_eq!((outcome, error_code, pages), (Some(lastseen_model::ListingOutcome::Incomplete), Some(ErrorCode::GraphTimeout), 1));
     assert_eq!((said.listings[0].outcome, said.listings[3].run_no), (None, first.run_no.expect("claimed")));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lastseen_model::missing::Facts;
 use lastseen_model::{
-    Category, Confidence, ExternalId, Ordinal, PolicyType, Reference, RunId, RunStatus, SelectionHash, SequenceNo, TenantId,
+    Category, Confidence, ExternalId, ListingOutcome, Ordinal, PolicyType, Reference, RunId, RunStatus, SelectionHash, SequenceNo, TenantId,
 };
 use lastseen_store::{Coverage, Item, ListingRecord, MissingItem, ReferenceRun, RunDetail, RunRecord, SelectionRecord, SightingRow};
 
@@ -123,7 +123,7 @@ impl Model {
                 outcome: listing.outcome,
                 error_code: listing.code,
                 pages: listing.pages,
-                seen: listing.seen.contains(external_id),
+                seen: ListingOutcome::tells(listing.outcome, listing.seen.contains(external_id)),
                 known_before: listing.known.contains(external_id),
                 is_reference: latest == Some(run.record.run_id),
             })
