@@ -70,9 +70,8 @@ impl Transport {
         route: Route,
         counters: &Counters,
     ) -> Result<Answer, Fault> {
-        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret())).map_err(|_| Fault::Unsendable)?;
-        bearer.set_sensitive(true);
-        send(self.client(route).get(url.clone()).header(AUTHORIZATION, bearer), request_id, self.body_cap, counters).await
+        let request = self.client(route).get(url.clone()).header(AUTHORIZATION, bearer(token)?);
+        send(request, request_id, self.body_cap, counters).await
     }
 
     /// Posts a form to the token endpoint.
@@ -93,6 +92,13 @@ impl Transport {
             Route::New => &self.unpooled,
         }
     }
+}
+
+/// The header with the token. Marked as sensitive, so that its `Debug` hides it and HTTP/2 keeps it out of its tables.
+fn bearer(token: &SecretString) -> Result<HeaderValue, Fault> {
+    let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret())).map_err(|_| Fault::Unsendable)?;
+    bearer.set_sensitive(true);
+    Ok(bearer)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where an HTTP client is made")]
@@ -171,4 +177,15 @@ fn fault(error: &reqwest::Error, ended_early: Fault) -> Fault {
         }
     }
     Fault::Connection
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn i17_the_header_with_the_token_is_sensitive() {
+        let header = bearer(&"canary".into()).expect("a header");
+        assert!(header.is_sensitive() && !format!("{header:?}").contains("canary"));
+    }
 }
