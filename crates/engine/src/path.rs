@@ -103,17 +103,19 @@ impl PathTask {
     fn reduce(&self, page: &RawPage, rejected_before: &mut bool) -> PageRecord {
         let mut listings: Vec<_> =
             self.types().into_iter().map(|policy_type| ListingPage { policy_type, observations: Vec::new() }).collect();
+        let mut passed_over = Vec::new();
         let mut rejected = 0;
         let mut dropped = 0;
         for object in page.objects() {
             match self.path.observe(object) {
-                Ok(observed) => {
-                    // Objects of types outside the scope are passed over.
-                    if let Ok(place) = self.wanted.binary_search(&observed.type_index) {
+                Ok(observed) => match self.wanted.binary_search(&observed.type_index) {
+                    Ok(place) => {
                         dropped += u64::from(observed.dropped);
                         listings[place].observations.push(observed.observation);
                     }
-                }
+                    // Objects of types outside the scope are passed over; that their ids are there is evidence all the same.
+                    Err(_) => passed_over.push(observed.observation.external_id),
+                },
                 Err(rejection) => {
                     tracing::warn!(path = %self.path.path, page = page.number, ?rejection, "an object could not be identified");
                     rejected += 1;
@@ -123,7 +125,7 @@ impl PathTask {
         self.dropped.fetch_add(dropped, Ordering::Relaxed);
         *rejected_before |= rejected > 0;
         let end = page.last.then_some(if *rejected_before { PageEnd::Rejected } else { PageEnd::Complete });
-        PageRecord { page: page.number, listings, rejected, end }
+        PageRecord { page: page.number, listings, passed_over, rejected, end }
     }
 
     fn committed(&self, record: &PageRecord, stored: PageStored) {

@@ -163,6 +163,8 @@ pub struct Facts {
     pub last_seen_no: Option<SequenceNo>,
     /// The last sighting of the same external id under another type of the tenant.
     pub other_type_seen_no: Option<SequenceNo>,
+    /// Whether the listing's own run saw the external id on the type's path under a type outside its scope.
+    pub passed_over: bool,
     /// Whether the last sighting was made under another contract than the listing.
     pub contract_differs: bool,
     /// Whether the listing's path pages by offset.
@@ -185,7 +187,7 @@ impl Facts {
             Reason::ListingUnavailable => self.outcome == ListingOutcome::Unavailable,
             Reason::ListingNotStarted => self.outcome == ListingOutcome::NotStarted,
             Reason::SeenSince => later(self.last_seen_no),
-            Reason::SeenAsOtherType => later(self.other_type_seen_no),
+            Reason::SeenAsOtherType => self.passed_over || later(self.other_type_seen_no),
             Reason::ContractChanged => self.contract_differs,
             Reason::Unconfirmed => self.pages_by_offset && !self.base_missed_it_too,
             Reason::MassDisappearance => self.outcome == ListingOutcome::Complete && self.guard_tripped,
@@ -208,6 +210,7 @@ mod tests {
             claimed_no: 10,
             last_seen_no: Some(9),
             other_type_seen_no: None,
+            passed_over: false,
             contract_differs: false,
             pages_by_offset: false,
             base_missed_it_too: false,
@@ -230,6 +233,7 @@ mod tests {
     #[case(Facts { outcome: ListingOutcome::NotStarted, ..clean() }, Reason::ListingNotStarted)]
     #[case(Facts { last_seen_no: Some(11), ..clean() }, Reason::SeenSince)]
     #[case(Facts { other_type_seen_no: Some(11), ..clean() }, Reason::SeenAsOtherType)]
+    #[case(Facts { passed_over: true, ..clean() }, Reason::SeenAsOtherType)]
     #[case(Facts { contract_differs: true, ..clean() }, Reason::ContractChanged)]
     #[case(Facts { pages_by_offset: true, ..clean() }, Reason::Unconfirmed)]
     #[case(Facts { guard_tripped: true, ..clean() }, Reason::MassDisappearance)]

@@ -217,7 +217,7 @@ impl Open {
             policy_type: kind(policy_type),
             observations: ids.iter().map(|id| self.observation(policy_type, id, 1)).collect(),
         };
-        PageRecord { page, listings: parts.iter().map(part).collect(), rejected: 0, end }
+        PageRecord { page, listings: parts.iter().map(part).collect(), passed_over: Vec::new(), rejected: 0, end }
     }
 
     /// An object as this run's contract keeps it.

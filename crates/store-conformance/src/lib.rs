@@ -117,6 +117,8 @@ macro_rules! conformance_tests {
                 seen_since_counts_from_the_claim_and_while_the_other_run_goes_on
                 seen_since_counts_a_sighting_between_the_claim_and_the_page_that_missed_it
                 i24_an_id_seen_under_another_type_says_so
+                i24_an_item_that_sorts_to_a_type_outside_the_scope_is_not_missing_with_high_confidence
+                i24_an_id_passed_over_that_was_never_an_item_of_the_type_changes_nothing
                 i31_evidence_from_two_contracts_is_never_high_confidence
                 i20_on_a_path_that_pages_by_offset_a_second_complete_listing_must_confirm
                 unconfirmed_also_without_any_complete_listing_before

@@ -69,6 +69,11 @@ pub(crate) fn path_of(policy_type: &PolicyType) -> &'static str {
     TYPES.iter().find(|row| row.0 == policy_type.as_str()).map_or("", |row| row.2)
 }
 
+/// The types that share a path.
+pub(crate) fn on_path(path: &str) -> impl Iterator<Item = &'static str> {
+    TYPES.iter().filter(move |row| row.2 == path).map(|row| row.0)
+}
+
 /// A type as a run lists it, under the contract with this hash and version.
 pub(crate) fn scoped(policy_type: &str, hash: u8, version: u8) -> ScopedType {
     let (place, row) = TYPES.iter().enumerate().find(|(_, row)| row.0 == policy_type).expect("a type of the test registry");

@@ -132,6 +132,9 @@ CREATE TABLE listings (
     -- Number and time of the newest page: when the items whose bits are set were last seen by this run.
     last_no          INTEGER,
     last_page_at     INTEGER,
+    -- The bitmap of this type's items whose external id the run saw on the path under a type outside its scope: such an item has
+    -- another type now, and is not gone. Mostly empty, so it stands before the one that is not.
+    seen_elsewhere   BLOB    NOT NULL DEFAULT x'',
     -- Last, so that the columns before it are read without its overflow pages.
     observed         BLOB    NOT NULL DEFAULT x'',
 

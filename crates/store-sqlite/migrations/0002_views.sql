@@ -52,8 +52,10 @@ SELECT
         || iif(r.errors_count > 0, ',"run_had_errors"', '') AS run_reasons,
     iif(l.outcome = 'complete', '', ',"listing_' || l.outcome || '"')
         || iif(coalesce(s.last_no, c.cold_last_seen_no) > l.run_no, ',"seen_since"', '') AS reasons_before,
-    -- Under any other type of the tenant the same id has a sighting newer than the claim.
-    EXISTS (
+    -- This run itself saw the id on the path under a type outside its scope, or under any other type of the tenant the same id has a
+    -- sighting newer than the claim.
+    ((instr('0123456789ABCDEF', substr(hex(substr(l.seen_elsewhere, c.ordinal / 8 + 1, 1)), 2 - c.ordinal % 8 / 4, 1)) - 1 >> c.ordinal % 4) & 1)
+    OR EXISTS (
         SELECT 1 FROM ordinals o
         CROSS JOIN catalogue t ON t.tenant_id = o.tenant_id AND t.policy_type = o.policy_type AND t.external_id = c.external_id
         WHERE o.tenant_id = l.tenant_id AND o.policy_type <> l.policy_type AND (

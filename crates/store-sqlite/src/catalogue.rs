@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use lastseen_model::{ContractVersion, Fingerprint, Observation, Ordinal, PolicyType};
+use lastseen_model::{ContractVersion, ExternalId, Fingerprint, Observation, Ordinal, PolicyType};
 use lastseen_store::{Result, StoreError};
 use sqlx::QueryBuilder;
 
@@ -110,6 +110,25 @@ async fn look_up(
         *place = Some(Known { ordinal, fingerprint, same_version });
     }
     Ok(known)
+}
+
+/// The ordinals of a type's items that have one of these ids; the others are no items of it, and none is made.
+pub(crate) async fn known_ordinals(tx: &mut WriteTx, tenant: &str, policy_type: &PolicyType, ids: &[ExternalId]) -> Result<Vec<Ordinal>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: serde_json::Value = ids.iter().map(ExternalId::as_str).collect();
+    // As in `look_up`: one statement, and a probe of the unique index for each id.
+    sqlx::query_scalar(
+        "SELECT c.ordinal FROM json_each(?3) j
+         CROSS JOIN catalogue c ON c.tenant_id = ?1 AND c.policy_type = ?2 AND c.external_id = j.value",
+    )
+    .bind(tenant)
+    .bind(policy_type.as_str())
+    .bind(ids.to_string())
+    .fetch_all(tx.db())
+    .await
+    .map_err(of_statement)
 }
 
 /// Gives out `count` ordinals and answers the first. The write lock stands for the row lock that two runs would take turns on.

@@ -5,7 +5,7 @@ use lastseen_store::{Lease, PageRecord, PageStored, Result, StoreError, TenantSc
 
 use crate::SqliteStore;
 use crate::bits::without;
-use crate::catalogue::{Observed, observe};
+use crate::catalogue::{Observed, known_ordinals, observe};
 use crate::error::of_statement;
 use crate::finish::record_error;
 use crate::lease::check;
@@ -23,6 +23,7 @@ struct Standing {
     pages: u32,
     rejected: u64,
     observed: OrdinalBitmap,
+    seen_elsewhere: OrdinalBitmap,
 }
 
 pub(crate) async fn record_page(store: &SqliteStore, scope: &TenantScope, lease: &Lease, page: &PageRecord) -> Result<PageStored> {
@@ -50,8 +51,9 @@ pub(crate) async fn record_page(store: &SqliteStore, scope: &TenantScope, lease:
         let seen = observe(&mut tx, &tenant, &run, &standing.policy_type, &standing.contract_version, &listing.observations).await?;
         created += seen.created;
         changed += seen.changed;
+        let elsewhere = known_ordinals(&mut tx, &tenant, &standing.policy_type, &page.passed_over).await?;
         let rejected = if first.as_ref() == Some(&standing.policy_type) { page.rejected } else { 0 };
-        store_listing(&mut tx, &tenant, &run, &PageOfListing { standing, seen, rejected, page: page.page, no, end }).await?;
+        store_listing(&mut tx, &tenant, &run, &PageOfListing { standing, seen, elsewhere, rejected, page: page.page, no, end }).await?;
     }
     if end == Some(PageEnd::Rejected) {
         let context = ErrorContext { policy_type: first, page: Some(page.page), ..ErrorContext::default() };
@@ -69,7 +71,8 @@ fn end_of(page: &PageRecord, standings: &[Standing]) -> Option<PageEnd> {
 
 async fn standing(tx: &mut WriteTx, tenant: &str, run: &str, policy_type: &PolicyType) -> Result<Standing> {
     let row = sqlx::query(
-        "SELECT policy_type, position, contract_version, known_before, base_run_id, outcome, pages, items_rejected, observed
+        "SELECT policy_type, position, contract_version, known_before, base_run_id, outcome, pages, items_rejected, observed,
+                seen_elsewhere
          FROM listings WHERE tenant_id = ?1 AND run_id = ?2 AND policy_type = ?3",
     )
     .bind(tenant)
@@ -90,6 +93,7 @@ async fn standing(tx: &mut WriteTx, tenant: &str, run: &str, policy_type: &Polic
         pages: listing.number("pages")?,
         rejected: listing.number("items_rejected")?,
         observed: listing.bitmap("observed")?,
+        seen_elsewhere: listing.bitmap("seen_elsewhere")?,
     })
 }
 
@@ -97,6 +101,8 @@ async fn standing(tx: &mut WriteTx, tenant: &str, run: &str, policy_type: &Polic
 struct PageOfListing {
     standing: Standing,
     seen: Observed,
+    /// The ordinals of its items that have another type now.
+    elsewhere: Vec<Ordinal>,
     rejected: u32,
     page: u32,
     no: i64,
@@ -113,6 +119,10 @@ async fn store_listing(tx: &mut WriteTx, tenant: &str, run: &str, page: &PageOfL
             new += 1;
             known += u32::from(*ordinal < standing.known_before);
         }
+    }
+    let mut seen_elsewhere = standing.seen_elsewhere.clone();
+    for ordinal in &page.elsewhere {
+        seen_elsewhere.insert(*ordinal);
     }
     let (outcome, code) = match page.end {
         None => (None, None),
@@ -133,7 +143,8 @@ async fn store_listing(tx: &mut WriteTx, tenant: &str, run: &str, page: &PageOfL
              pages = ?4, last_no = ?5, last_page_at = ?6, started_at = coalesce(started_at, ?6),
              items_observed = items_observed + ?7, items_unseen = items_unseen - ?8, items_created = items_created + ?9,
              items_changed = items_changed + ?10, items_rejected = items_rejected + ?11,
-             outcome = ?12, error_code = ?13, ended_at = iif(?12 IS NULL, NULL, ?6), base_unseen = ?14, observed = ?15
+             outcome = ?12, error_code = ?13, ended_at = iif(?12 IS NULL, NULL, ?6), base_unseen = ?14, observed = ?15,
+             seen_elsewhere = ?16
          WHERE tenant_id = ?1 AND run_id = ?2 AND policy_type = ?3 AND pages = ?4 - 1 AND outcome IS NULL",
     )
     .bind(tenant)
@@ -151,6 +162,7 @@ async fn store_listing(tx: &mut WriteTx, tenant: &str, run: &str, page: &PageOfL
     .bind(code.map(ErrorCode::as_str))
     .bind(base_unseen)
     .bind(observed.as_bytes())
+    .bind(seen_elsewhere.as_bytes())
     .execute(tx.db())
     .await
     .map_err(of_statement)?;

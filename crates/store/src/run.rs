@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use lastseen_model::{
-    Category, ContractHash, ContractVersion, CorrelationId, Ending, ErrorCode, ErrorContext, Fence, Guard, Limits, ListingOutcome,
-    Observation, OnLimit, Ordinal, PageEnd, PolicyType, RunId, RunStatus, Selection, SelectionHash, SequenceNo, TenantId, Timestamp,
-    Trigger, WorkerId,
+    Category, ContractHash, ContractVersion, CorrelationId, Ending, ErrorCode, ErrorContext, ExternalId, Fence, Guard, Limits,
+    ListingOutcome, Observation, OnLimit, Ordinal, PageEnd, PolicyType, RunId, RunStatus, Selection, SelectionHash, SequenceNo, TenantId,
+    Timestamp, Trigger, WorkerId,
 };
 use serde::Serialize;
 
@@ -124,6 +124,9 @@ pub struct PageRecord {
     pub page: u32,
     /// What it holds, for every type of the path that is in scope; also for those it holds nothing of.
     pub listings: Vec<ListingPage>,
+    /// The ids of its objects that sorted to a type of the path outside the scope, as they came. No item is made of them and none
+    /// counts as observed; but an item that is known under one of these ids as a type in scope is not gone: it has another type now.
+    pub passed_over: Vec<ExternalId>,
     /// Objects of this page that could not be identified or sorted. Counted on the path's first listing.
     pub rejected: u32,
     /// Set on the last page: every listing of the path gets its outcome in this transaction. [`PageEnd::Rejected`] ends them

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use lastseen_engine::{Event, Observer, Silent};
 use lastseen_graph::Origin;
-use lastseen_model::{Confidence, ErrorCode, ListingOutcome, OnLimit, RunStatus};
+use lastseen_model::{Confidence, ErrorCode, ListingOutcome, OnLimit, Reason, RunStatus};
 use lastseen_simulator::{Fault, FaultAction, NamedError, RejectedObject, TenantPlan};
 use lastseen_store::Missing;
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{World, request};
+use crate::support::{World, key, request};
 
 const CONFIGURATION: &str = "deviceConfiguration";
 const COMPLIANCE: &str = "deviceCompliancePolicy";
@@ -402,6 +402,31 @@ async fn i24_most_of_a_type_gone_at_once_is_not_believed() {
     let answer = world.answer(&[CONFIGURATION]).await;
     assert_eq!((answer.high, answer.low), (0, 40));
     assert!(answer.items.iter().all(|item| item.reasons.iter().map(ToString::to_string).eq(["mass_disappearance"])));
+}
+
+#[rstest]
+#[case::from_a_view_to_the_base("windowsUpdateRing", CONFIGURATION)]
+#[case::from_the_base_to_a_view(CATALOG, "endpointSecurityPolicy")]
+#[tokio::test(flavor = "multi_thread")]
+async fn i24_an_object_that_became_one_of_a_type_outside_the_scope_is_not_missing_with_high_confidence(
+    #[case] from: &str,
+    #[case] to: &str,
+) {
+    let world = World::with_size(30).await;
+    world.sync(&[from]).await;
+    let before = world.items(from).await;
+    let (moved, gone) = (&before[4], &before[9]);
+    world.simulator.world().move_to_type(world.tenant(), &moved.policy_type, moved.external_id.as_str(), &key(to)).expect("it is there");
+    world.simulator.world().remove(world.tenant(), &gone.policy_type, gone.external_id.as_str()).expect("it is there");
+    let run = world.sync(&[from]).await;
+
+    assert_eq!((run.record.status, run.record.counts.items_unseen, run.record.counts.items_created), (RunStatus::Success, 2, 0));
+    let answer = world.answer(&[from]).await;
+    let found: Vec<_> = answer.items.iter().map(|item| (&item.external_id, item.confidence, item.reasons.as_slice())).collect();
+    let low: &[Reason] = &[Reason::SeenAsOtherType];
+    let mut expected = [(&moved.external_id, Confidence::Low, low), (&gone.external_id, Confidence::High, &[])];
+    expected.sort_by_key(|item| item.0);
+    assert_eq!(found, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]

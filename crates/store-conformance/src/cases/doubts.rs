@@ -1,9 +1,10 @@
 //! Each reason that lowers confidence, one by one, and the guard against mass disappearance.
 
-use lastseen_model::{Ending, ErrorCode, Guard, Reason, Reference, RunStatus};
+use lastseen_model::{Ending, ErrorCode, Guard, PageEnd, Reason, Reference, RunStatus};
+use lastseen_store::{PageRecord, PageStored};
 
-use crate::fixture::{Desk, LEASE, Lab, MICRO, Told, doubts};
-use crate::world::{APP, COMPLIANCE, CONFIG, Chosen, SECURITY};
+use crate::fixture::{Desk, LEASE, Lab, MICRO, Open, Told, doubts, ids};
+use crate::world::{APP, COMPLIANCE, CONFIG, Chosen, SECURITY, id, kind};
 
 fn one_type() -> Chosen {
     Chosen::types(&[CONFIG])
@@ -135,6 +136,58 @@ pub(crate) async fn i24_an_id_seen_under_another_type_says_so(lab: Lab) {
     assert_eq!(desk.doubts(&chosen).await, says(&[("moved", &[]), ("moved", &[])]), "not any more when both types miss it");
 }
 
+/// A page of the shared path that holds these objects of [`SECURITY`], and these ids under the path's other type.
+fn passing_over(open: &Open, page: u32, saw: &[&str], passed_over: &[&str], end: Option<PageEnd>) -> PageRecord {
+    PageRecord { passed_over: passed_over.iter().map(|text| id(text)).collect(), ..open.page_of(page, &[(SECURITY, saw)], end) }
+}
+
+pub(crate) async fn i24_an_item_that_sorts_to_a_type_outside_the_scope_is_not_missing_with_high_confidence(lab: Lab) {
+    let desk = lab.desk(1);
+    let chosen = Chosen::types(&[SECURITY]);
+    let before: Vec<String> = (10..30).map(|number| number.to_string()).collect();
+    let before: Vec<&str> = before.iter().map(String::as_str).chain(["gone", "moved", "moved too"]).collect();
+    desk.sync(&chosen, &[(SECURITY, Told::Saw(&before))]).await;
+    let open = desk.start(&chosen).await;
+    for page in [
+        passing_over(&open, 1, &before[..10], &["moved", "never ours"], None),
+        passing_over(&open, 2, &before[10..20], &["moved too", "moved", "moved"], None),
+        passing_over(&open, 3, &[], &[], Some(PageEnd::Complete)),
+    ] {
+        open.record(&page).await.expect("a page");
+    }
+    let run = open.finish().await;
+    assert_eq!((run.record.status, run.record.counts.items_observed, run.record.counts.items_unseen), (RunStatus::Success, 20, 3));
+    let moved: &[Reason] = &[Reason::SeenAsOtherType];
+    let expected = says(&[("gone", &[]), ("moved", moved), ("moved too", moved)]);
+    assert_eq!(desk.doubts(&chosen).await, expected);
+    let answer = desk.missing_against(&chosen, Reference::LatestComplete).await.expect("a baseline");
+    assert_eq!((answer.high, answer.low, doubts(&answer)), (1, 2, expected));
+    let explained = desk.store.explain(&desk.scope, &kind(SECURITY), &id("moved")).await.expect("an answer").expect("an item");
+    let standing: Vec<_> = explained.standing.iter().filter_map(|row| row.missing.as_ref()).map(|item| item.reasons.as_slice()).collect();
+    assert_eq!(standing, [moved]);
+
+    desk.sync(&chosen, &[(SECURITY, Told::Saw(&before[..20]))]).await;
+    assert_eq!(desk.doubts(&chosen).await, says(&[("gone", &[]), ("moved", &[]), ("moved too", &[])]), "gone from the path as well");
+}
+
+pub(crate) async fn i24_an_id_passed_over_that_was_never_an_item_of_the_type_changes_nothing(lab: Lab) {
+    let (desk, chosen) = (lab.desk(1), Chosen::types(&[SECURITY]));
+    // Other tenants and other types know the id; this tenant's type does not.
+    lab.desk(2).sync(&chosen, &[(SECURITY, Told::Saw(&["1", "never"]))]).await;
+    desk.sync(&Chosen::types(&[CONFIG]), &[(CONFIG, Told::Saw(&["never"]))]).await;
+    desk.sync(&chosen, &[(SECURITY, Told::Saw(&["1", "2", "3"]))]).await;
+    let open = desk.start(&chosen).await;
+    open.record(&passing_over(&open, 1, &["1"], &["never"], None)).await.expect("a page");
+    let again = open.record(&passing_over(&open, 1, &["1"], &["2"], None)).await.expect("an answer");
+    assert_eq!(again, PageStored::AlreadyStored, "and a page that is stored already passes over nothing more");
+    open.record(&passing_over(&open, 2, &["3"], &["NEVER"], Some(PageEnd::Complete))).await.expect("a page");
+    let run = open.finish().await;
+    let counts = &run.record.counts;
+    assert_eq!((counts.items_observed, counts.items_created, counts.items_rejected, counts.items_unseen), (2, 0, 0, 1));
+    assert_eq!(desk.doubts(&chosen).await, says(&[("2", &[])]));
+    assert_eq!(ids(&desk.items().await), ["never", "1", "2", "3"], "no item was made of it");
+}
+
 pub(crate) async fn i31_evidence_from_two_contracts_is_never_high_confidence(lab: Lab) {
     let desk = lab.desk(1);
     with_two(&desk, &one_type()).await;
@@ -223,7 +276,7 @@ pub(crate) async fn i24_a_listing_that_ended_after_the_claim_is_no_base(lab: Lab
     let earlier = desk.start(&other).await;
     earlier.page(1, &[(CONFIG, &["1", "2", "3"])], None).await.expect("a page");
     let open = desk.start(&one_type()).await;
-    earlier.page(2, &[(CONFIG, &[])], Some(lastseen_model::PageEnd::Complete)).await.expect("a page");
+    earlier.page(2, &[(CONFIG, &[])], Some(PageEnd::Complete)).await.expect("a page");
     open.saw(CONFIG, &[]).await;
     open.finish().await;
     let since: &[Reason] = &[Reason::SeenSince];

@@ -18,7 +18,9 @@ fn one_type() -> Chosen {
 async fn editions(open: &Open, objects: &[(&str, u8)]) -> PageStored {
     let observations = objects.iter().map(|(id, edition)| open.observation(CONFIG, id, *edition)).collect();
     let listings = vec![ListingPage { policy_type: kind(CONFIG), observations }];
-    open.record(&PageRecord { page: 1, listings, rejected: 0, end: Some(PageEnd::Complete) }).await.expect("a page")
+    open.record(&PageRecord { page: 1, listings, passed_over: Vec::new(), rejected: 0, end: Some(PageEnd::Complete) })
+        .await
+        .expect("a page")
 }
 
 /// What a person sees of the items, without times and runs.
@@ -78,7 +80,7 @@ pub(crate) async fn i19_the_same_name_is_many_items_and_a_new_name_is_the_same_i
     };
     let page = |observations| {
         let listings = vec![ListingPage { policy_type: kind(CONFIG), observations }];
-        PageRecord { page: 1, listings, rejected: 0, end: Some(PageEnd::Complete) }
+        PageRecord { page: 1, listings, passed_over: Vec::new(), rejected: 0, end: Some(PageEnd::Complete) }
     };
     let open = desk.start(&one_type()).await;
     open.record(&page(vec![named("1", "Baseline"), named("2", "Baseline"), named("3", "Baseline")])).await.expect("a page");

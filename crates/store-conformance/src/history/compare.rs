@@ -6,6 +6,7 @@ use proptest::{prop_assert, prop_assert_eq};
 
 use super::player::{Played, Player, selections, tenant_of};
 use super::same::same;
+use super::tally::PASSED_OVER;
 use crate::model::MissingSaid;
 use crate::world;
 
@@ -20,6 +21,9 @@ impl Player<'_> {
             let tenant = tenant_of(part);
             for chosen in selections() {
                 let hash = chosen.selection.hash();
+                for _ in 0..self.model.known_by_passing_over(tenant, hash) {
+                    self.tally.met(PASSED_OVER);
+                }
                 let completed = self.model.missing(tenant, hash, Reference::LatestCompleted);
                 for reference in REFERENCES {
                     let said = self.model.missing(tenant, hash, reference);

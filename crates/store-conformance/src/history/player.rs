@@ -41,7 +41,7 @@ const FAILURES: [ErrorCode; 6] = [
     ErrorCode::StoreUnavailable,
 ];
 
-/// The selections of a history; they overlap.
+/// The selections of a history; they overlap. Two have one type alone of the path that two types share.
 pub(super) fn selections() -> [Chosen; 5] {
     [
         Chosen::everything(),
@@ -336,9 +336,13 @@ impl<'a> Player<'a> {
             }
             Some(ListingPage { policy_type: policy_type.clone(), observations })
         };
+        // The path holds the objects of its other types too.
+        let outside =
+            world::on_path(types.first().map_or("", world::path_of)).filter(|name| types.iter().all(|known| known.as_str() != *name));
+        let passed_over = outside.flat_map(|name| self.tenancies[usize::from(tenant)].ids(name, told.mask)).collect();
         let rejecting = told.rejected > 0 || self.rejecting.contains(&(run, types.first().map_or("", world::path_of)));
         let end = told.last.then_some(if rejecting { PageEnd::Rejected } else { PageEnd::Complete });
-        PageRecord { page: number, listings: types.iter().filter_map(part).collect(), rejected: u32::from(told.rejected), end }
+        PageRecord { page: number, listings: types.iter().filter_map(part).collect(), passed_over, rejected: u32::from(told.rejected), end }
     }
 
     /// The paths of a run: pages stored, and the types in scope.

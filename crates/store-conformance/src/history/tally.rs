@@ -7,6 +7,9 @@ use lastseen_store::RunRecord;
 use super::command::Effect;
 use crate::model::MissingSaid;
 
+/// A missing item of which nothing but an id that its run passed over says that it has another type now.
+pub(crate) const PASSED_OVER: &str = "missing: its id was passed over";
+
 /// How often each thing was met.
 #[derive(Debug, Default)]
 pub(crate) struct Tally(BTreeMap<String, u64>);
@@ -87,6 +90,7 @@ impl Tally {
             "missing_since: a run",
             "missing_since: none",
             "acknowledged",
+            PASSED_OVER,
             "start: claimed",
             "start: waiting",
             "refused: LeaseLost",

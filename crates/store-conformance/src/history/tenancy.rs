@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lastseen_model::Observation;
+use lastseen_model::{ExternalId, Observation};
 use lastseen_store::ScopedType;
 
 use super::ops::Change;
@@ -24,9 +24,19 @@ impl Tenancy {
 
     /// What a listing of a type sees of the objects that the mask lets through.
     pub(super) fn observe(&self, scoped: &ScopedType, mask: u16) -> Vec<Observation> {
-        let of_type = self.0.iter().filter(|(_, (now, _))| world::TYPES[usize::from(*now)].0 == scoped.policy_type.as_str());
-        let seen = of_type.filter(|((home, id), _)| mask >> ((home * 3 + id) % 16) & 1 == 1);
-        seen.map(|(place, (_, edition))| world::observation(&scoped.contract_version, &id_of(*place), *edition)).collect()
+        let seen = self.seen(scoped.policy_type.as_str(), mask);
+        seen.map(|(id, edition)| world::observation(&scoped.contract_version, &id, edition)).collect()
+    }
+
+    /// The ids of a type's objects that the mask lets through.
+    pub(super) fn ids(&self, policy_type: &str, mask: u16) -> impl Iterator<Item = ExternalId> {
+        self.seen(policy_type, mask).map(|(id, _)| world::id(&id))
+    }
+
+    fn seen(&self, policy_type: &str, mask: u16) -> impl Iterator<Item = (String, u8)> {
+        let of_type = self.0.iter().filter(move |(_, (now, _))| world::TYPES[usize::from(*now)].0 == policy_type);
+        let seen = of_type.filter(move |((home, id), _)| mask >> ((home * 3 + id) % 16) & 1 == 1);
+        seen.map(|(place, (_, edition))| (id_of(*place), *edition))
     }
 
     /// Something changes.

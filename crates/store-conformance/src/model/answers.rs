@@ -104,6 +104,18 @@ impl Model {
         Some(MissingSaid { reference: latest.reference()?, items: items.collect(), coverage })
     }
 
+    /// How many items are missing for a selection of which only its latest completed run knows that they have another type now: it
+    /// passed over their ids, and no listing saw them under another type since it was claimed.
+    pub(crate) fn known_by_passing_over(&self, tenant: TenantId, selection: SelectionHash) -> usize {
+        let Some(known) = self.tenants.get(&tenant) else { return 0 };
+        let Some(run) = known.completed(selection).pop() else { return 0 };
+        let passed_over = run.listings.iter().flat_map(|listing| {
+            let ids = listing.unseen().filter(|id| listing.passed_over.contains(*id));
+            ids.map(|id| (listing.scoped.policy_type.clone(), id.clone()))
+        });
+        passed_over.filter(|key| known.seen_as_other_type(key) <= run.no).count()
+    }
+
     /// The listings that bear on an item, newest claim first; those that retention dropped are not among them.
     pub(crate) fn sightings(&self, tenant: TenantId, policy_type: &PolicyType, external_id: &ExternalId) -> Vec<SightingRow> {
         let Some(known) = self.tenants.get(&tenant) else { return Vec::new() };
@@ -166,6 +178,7 @@ impl Model {
                 claimed_no,
                 last_seen_no: Some(sighting.no),
                 other_type_seen_no: tenant.seen_as_other_type(&key),
+                passed_over: listing.passed_over.contains(external_id),
                 contract_differs: sighting.contract != listing.scoped.contract_hash,
                 pages_by_offset: listing.scoped.pages_by_offset,
                 base_missed_it_too: base.is_some_and(|base| base.knew_and_missed(external_id)),

@@ -66,6 +66,8 @@ pub(crate) struct Listing {
     known: BTreeSet<ExternalId>,
     /// The items it saw.
     seen: BTreeSet<ExternalId>,
+    /// The ids that its run saw on the path under a type outside the scope.
+    passed_over: BTreeSet<ExternalId>,
     /// Its newest page: number and time.
     last_page: Option<(SequenceNo, Timestamp)>,
     /// How it ended.

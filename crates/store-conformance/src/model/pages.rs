@@ -56,6 +56,7 @@ impl Model {
                 }
                 listing.seen.insert(external_id);
             }
+            listing.passed_over.extend(page.passed_over.iter().cloned());
             listing.created += u64::from(new);
             listing.changed += u64::from(other);
             listing.rejected += if place == 0 { u64::from(page.rejected) } else { 0 };

@@ -180,6 +180,7 @@ impl Model {
                 scoped: scoped.clone(),
                 known: known.items.keys().filter(|key| key.0 == scoped.policy_type).map(|key| key.1.clone()).collect(),
                 seen: BTreeSet::new(),
+                passed_over: BTreeSet::new(),
                 last_page: None,
                 outcome: None,
                 code: None,
