@@ -134,7 +134,7 @@ async fn i02_a_listing_broken_off_at_any_page_is_never_complete() {
     let mut world = World::with_size(90).await;
     world.graph.max_attempts = 2;
     // configurationPolicies comes in pages of at most 100, and several types live on it.
-    world.simulator.world().set_size(world.tenant(), &crate::support::key(CATALOG), 350).expect("a type");
+    world.simulator.world().set_size(world.tenant(), &key(CATALOG), 350).expect("a type");
     world.sync(&[CATALOG]).await;
     let pages = world.sync(&[CATALOG]).await.listings[0].pages;
     assert!(pages >= 4, "{pages} pages");
@@ -156,7 +156,7 @@ async fn i02_a_listing_broken_off_at_any_page_is_never_complete() {
 #[tokio::test(flavor = "multi_thread")]
 async fn i29_a_next_link_is_followed_only_where_it_may_lead(#[case] action: FaultAction, #[case] code: ErrorCode) {
     let world = World::with_size(0).await;
-    world.simulator.world().set_size(world.tenant(), &crate::support::key(CATALOG), 250).expect("a type");
+    world.simulator.world().set_size(world.tenant(), &key(CATALOG), 250).expect("a type");
     world.simulator.faults().add(Fault::always(action).on(&World::path(CATALOG)).page(1));
     let run = world.sync(&[CATALOG]).await;
     assert_eq!((run.listings[0].outcome, run.listings[0].error_code), (Some(ListingOutcome::Incomplete), Some(code)));
@@ -166,7 +166,7 @@ async fn i29_a_next_link_is_followed_only_where_it_may_lead(#[case] action: Faul
 async fn i30_a_page_cap_makes_a_listing_incomplete() {
     let mut world = World::with_size(0).await;
     world.graph.page_cap = 2;
-    world.simulator.world().set_size(world.tenant(), &crate::support::key(CATALOG), 250).expect("a type");
+    world.simulator.world().set_size(world.tenant(), &key(CATALOG), 250).expect("a type");
     let run = world.sync(&[CATALOG]).await;
     assert_eq!((run.listings[0].outcome, run.listings[0].error_code), (Some(ListingOutcome::Incomplete), Some(ErrorCode::GraphPageCap)));
 }
@@ -179,7 +179,7 @@ async fn i30_a_page_cap_makes_a_listing_incomplete() {
 #[tokio::test(flavor = "multi_thread")]
 async fn i20_i16_however_pages_come_each_item_counts_once(#[case] action: FaultAction) {
     let world = World::with_size(0).await;
-    world.simulator.world().set_size(world.tenant(), &crate::support::key(CATALOG), 250).expect("a type");
+    world.simulator.world().set_size(world.tenant(), &key(CATALOG), 250).expect("a type");
     world.simulator.faults().add(Fault::always(action).on(&World::path(CATALOG)).page(2).times(1));
     let run = world.sync(&[CATALOG]).await;
     assert_eq!(run.record.status, RunStatus::Success, "{:?}", run.errors);
@@ -190,7 +190,7 @@ async fn i20_i16_however_pages_come_each_item_counts_once(#[case] action: FaultA
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_revoked_in_mid_run_is_replaced_once() {
     let world = World::with_size(0).await;
-    world.simulator.world().set_size(world.tenant(), &crate::support::key(CATALOG), 250).expect("a type");
+    world.simulator.world().set_size(world.tenant(), &key(CATALOG), 250).expect("a type");
     world.simulator.faults().add(Fault::always(FaultAction::Unauthorized).on(&World::path(CATALOG)).page(2).times(1));
     let run = world.sync(&[CATALOG]).await;
     assert_eq!(run.record.status, RunStatus::Success, "{:?}", run.errors);
@@ -298,7 +298,7 @@ impl Observer for CancelOnPage {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_run_is_finished_in_good_order() {
     let world = World::with_size(0).await;
-    world.simulator.world().set_size(world.tenant(), &crate::support::key(CATALOG), 1_000).expect("a type");
+    world.simulator.world().set_size(world.tenant(), &key(CATALOG), 1_000).expect("a type");
     let cancel = CancellationToken::new();
     let run = world.sync_watched(&[CATALOG], Arc::new(CancelOnPage(cancel.clone())), cancel).await;
     assert_eq!(run.record.status, RunStatus::Failed, "no listing was complete");
