@@ -87,7 +87,7 @@ mod tests {
         sqlx::raw_sql("PRAGMA busy_timeout = 0").execute(&there.writer).await.expect("set");
         let busy = there.mirror_registry(&registry()).await.expect_err("refused");
         assert!(busy.is_transient(), "{busy:?}");
-        drop(held);
+        held.commit().await.expect("nothing was written");
         there.mirror_registry(&registry()).await.expect("the lock is free again");
     }
 

@@ -43,7 +43,7 @@ fn terms() -> ClaimTerms {
     let hash = ContractHash::from_bytes([1; 16]);
     let version = ContractVersion::from_bytes([2; 16]);
     let types = vec![ScopedType { policy_type: policy_type(), contract_hash: hash, contract_version: version, pages_by_offset: false }];
-    let time = Duration::from_secs(60);
+    let time = Duration::from_mins(1);
     ClaimTerms { worker: WorkerId::new("w"), lease_for: time, pending_for: time, limits: Limits::default(), guard: Guard::default(), types }
 }
 
@@ -55,7 +55,7 @@ async fn start(store: &SqliteStore, number: u128) -> Result<Start, StoreError> {
         selection: Selection::default(),
         trigger: Trigger::Manual,
         on_limit: OnLimit::Skip,
-        pending_for: Duration::from_secs(60),
+        pending_for: Duration::from_mins(1),
     };
     store.start_run(&tenant(), &run, &terms()).await
 }
@@ -66,7 +66,7 @@ async fn sync(store: &SqliteStore, number: u128, ids: &[&str]) -> PageStored {
     let version = terms().types[0].contract_version;
     let observe = |id: &&str| Observation::new(&version, id.parse().expect("an id"), Some(id), None, &BTreeMap::new(), None);
     let listings = vec![ListingPage { policy_type: policy_type(), observations: ids.iter().map(observe).collect() }];
-    let page = PageRecord { page: 1, listings, rejected: 0, end: Some(PageEnd::Complete) };
+    let page = PageRecord { page: 1, listings, passed_over: Vec::new(), rejected: 0, end: Some(PageEnd::Complete) };
     let stored = store.record_page(&tenant(), &claimed.lease, &page).await.expect("stored");
     let finish =
         lastseen_store::FinishRun { ending: lastseen_model::Ending::Finished, error: None, traffic: lastseen_store::Traffic::default() };
