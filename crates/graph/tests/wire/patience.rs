@@ -168,6 +168,19 @@ async fn i13_the_tries_of_a_page_are_bounded_in_time() {
 }
 
 #[tokio::test]
+async fn i13_a_page_whose_time_ran_out_while_it_waited_is_not_asked_for_again() {
+    let server = Server::start().await;
+    let timer = FakeTimer::by_hand();
+    server.graph([answer(503, &[]), server.page(&[], None)]);
+    let listing = tokio::spawn(list(server.session(&timer).pages(&path("/things"), &[0])));
+    timer.until_paused(1).await;
+    // The machine slept, or the bucket stayed closed for others.
+    timer.advance(s(301));
+    let listed = listing.await.expect("ends");
+    assert_eq!((listed.code(), server.asked().len()), ("graph_unavailable", 1));
+}
+
+#[tokio::test]
 async fn a_page_that_comes_with_a_retry_after_is_kept_and_the_next_request_waits() {
     let server = Server::start().await;
     let timer = FakeTimer::new();
