@@ -23,8 +23,8 @@ pub enum StoreError {
         /// The page that would be next.
         expected: u32,
     },
-    /// A verb named a type that is not in the run's scope, or has ended. Nothing was written.
-    #[error("the listing of {0} is not open in this run")]
+    /// A verb named a type that is not in the run's scope. Nothing was written.
+    #[error("{0} is not in the scope of this run")]
     ListingNotOpen(lastseen_model::PolicyType),
     /// A statement met another number of rows than it must.
     #[error("{verb} met {actual} rows where {expected} are right; this is a bug")]

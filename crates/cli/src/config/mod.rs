@@ -311,7 +311,7 @@ mod tests {
     #[case("sqlite:///var/lib/a.db", "/var/lib/a.db")]
     #[case("sqlite:a.db", "a.db")]
     #[case("sqlite://a.db", "a.db")]
-    #[case("/tmp/a.db", "/tmp/a.db")]
+    #[case("/srv/a.db", "/srv/a.db")]
     #[case("a.db", "a.db")]
     fn a_database_is_a_file_with_or_without_a_scheme(#[case] url: &str, #[case] path: &str) {
         assert_eq!(database_path(url).expect("a file"), PathBuf::from(path));
