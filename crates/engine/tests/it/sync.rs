@@ -17,6 +17,8 @@ use crate::support::{World, key, request};
 const CONFIGURATION: &str = "deviceConfiguration";
 const COMPLIANCE: &str = "deviceCompliancePolicy";
 const CATALOG: &str = "settingsCatalogPolicy";
+/// Of conditional access: a bucket of its own, which a throttled Intune leaves open.
+const OTHER_WORKLOAD: &str = "namedLocation";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn r20_a_re_sync_makes_no_duplicates_and_last_seen_moves() {
@@ -116,15 +118,15 @@ async fn i15_each_failure_has_its_code_and_never_makes_a_listing_complete(
     #[case] code: ErrorCode,
 ) {
     let world = World::with_size(12).await;
-    world.sync(&[CONFIGURATION, COMPLIANCE]).await;
+    world.sync(&[CONFIGURATION, OTHER_WORKLOAD]).await;
     world.simulator.faults().add(Fault::always(action).on(&World::path(CONFIGURATION)));
-    let run = world.sync(&[CONFIGURATION, COMPLIANCE]).await;
+    let run = world.sync(&[CONFIGURATION, OTHER_WORKLOAD]).await;
 
     let listing = run.listings.iter().find(|listing| listing.policy_type.as_str() == CONFIGURATION).expect("a listing");
     assert_eq!((listing.outcome, listing.error_code), (Some(outcome), Some(code)));
-    let other = run.listings.iter().find(|listing| listing.policy_type.as_str() == COMPLIANCE).expect("a listing");
+    let other = run.listings.iter().find(|listing| listing.policy_type.as_str() == OTHER_WORKLOAD).expect("a listing");
     assert_eq!(other.outcome, Some(ListingOutcome::Complete), "i05: the other type is not clouded");
-    let answer = world.answer(&[CONFIGURATION, COMPLIANCE]).await;
+    let answer = world.answer(&[CONFIGURATION, OTHER_WORKLOAD]).await;
     assert!(answer.items.iter().all(|item| item.confidence == Confidence::Low), "i01");
     assert_eq!(world.items(CONFIGURATION).await.len(), 12, "i04: nothing is lost");
 }
