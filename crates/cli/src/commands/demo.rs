@@ -111,7 +111,7 @@ impl Story {
                 first.name
             ),
         )?;
-        self.missing(simulator, first, &[], screen).await?;
+        self.missing(simulator, first, None, screen).await?;
         paragraph(
             screen,
             "",
@@ -120,7 +120,7 @@ impl Story {
                 third.name
             ),
         )?;
-        self.missing(simulator, third, &["--limit", "5"], screen).await?;
+        self.missing(simulator, third, Some(5), screen).await?;
 
         paragraph(
             screen,
@@ -130,7 +130,7 @@ impl Story {
         faults.clear();
         let (back_type, back_id) = gone[0].clone();
         let before = self.sync_all(simulator, screen).await?;
-        self.missing(simulator, first, &[], screen).await?;
+        self.missing(simulator, first, None, screen).await?;
 
         paragraph(
             screen,
@@ -175,13 +175,7 @@ impl Story {
         Ok(())
     }
 
-    async fn missing(&self, simulator: &Simulator, plan: &TenantPlan, more: &[&str], screen: &mut Screen) -> Result<(), Problem> {
-        let limit = more
-            .iter()
-            .position(|word| *word == "--limit")
-            .and_then(|place| more.get(place + 1))
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(200);
+    async fn missing(&self, simulator: &Simulator, plan: &TenantPlan, limit: Option<u32>, screen: &mut Screen) -> Result<(), Problem> {
         let args = args::Missing {
             command: None,
             names: SelectionArgs::default(),
@@ -190,9 +184,9 @@ impl Story {
             reference: ReferenceArg::LatestCompleted,
             since: None,
             acknowledged: false,
-            page: args::Page { limit, cursor: None },
+            page: args::Page { limit: limit.unwrap_or(200), cursor: None },
         };
-        let words: String = more.iter().flat_map(|word| [" ", word]).collect();
+        let words = limit.map(|limit| format!(" --limit {limit}")).unwrap_or_default();
         screen.command(&format!("lastseen missing --tenant {}{words}", plan.tenant_id))?;
         missing::run(&app(simulator, &self.database, Some(plan))?, &args, screen).await?;
         Ok(screen.line("")?)

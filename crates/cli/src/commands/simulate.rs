@@ -19,11 +19,11 @@ const SCRIPT_CAP: u64 = 1 << 20;
 
 pub(crate) async fn run(args: &args::Simulate, screen: &mut Screen) -> Result<Exit, Problem> {
     let script = args.script.as_deref().map(read_script).transpose()?;
-    let simulator = Simulator::start(config(args)?).await.map_err(|error| {
+    let config = config(args)?;
+    let simulator = Simulator::start(config.clone()).await.map_err(|error| {
         Problem::usage(format!("can't listen on port {}: {error}", args.port)).next("name another with --port, or --port 0 for any")
     })?;
     let faults = script.map(|script| simulator.faults().add_all(script.faults));
-    let config = config(args)?;
     if screen.is_json() {
         let tenants: Vec<_> =
             simulator.tenants().iter().map(|tenant| json!({ "tenant_id": tenant.tenant_id, "name": tenant.name })).collect();
