@@ -60,6 +60,32 @@ impl OrdinalBitmap {
         full + u64::from(rest.count_ones())
     }
 
+    /// Those that are not in `other`.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        let mut bytes = self.0.clone();
+        bytes.iter_mut().zip(&other.0).for_each(|(byte, taken)| *byte &= !taken);
+        Self::from_bytes(bytes)
+    }
+
+    /// Those that are in either.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let (mut long, short) = (self.0.clone(), &other.0);
+        long.resize(long.len().max(short.len()), 0);
+        long.iter_mut().zip(short).for_each(|(byte, more)| *byte |= more);
+        Self::from_bytes(long)
+    }
+
+    /// Every ordinal, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = Ordinal> + '_ {
+        let byte = |(place, byte): (usize, &u8)| {
+            let (place, byte) = (u32::try_from(place).unwrap_or(u32::MAX), *byte);
+            (0..8).filter(move |bit| byte >> bit & 1 == 1).map(move |bit| place * 8 + bit)
+        };
+        self.0.iter().enumerate().flat_map(byte)
+    }
+
     /// The ordinals below `end` that are not in the set, ascending: what a listing that knew `end` items did not see.
     pub fn absent_below(&self, end: Ordinal) -> impl Iterator<Item = Ordinal> + '_ {
         (0..end).filter(|ordinal| !self.contains(*ordinal))
@@ -98,6 +124,17 @@ mod tests {
     fn past_the_end_is_not_observed() {
         assert!(!OrdinalBitmap::new().contains(0));
         assert!(!OrdinalBitmap::from_bytes(vec![0xff]).contains(8));
+    }
+
+    #[test]
+    fn bitmaps_of_any_two_lengths_are_taken_together_as_sets() {
+        let bitmap = |ordinals: &[Ordinal]| ordinals.iter().copied().collect::<OrdinalBitmap>();
+        let (short, long) = (bitmap(&[0, 3, 7]), bitmap(&[3, 8, 40]));
+        assert_eq!(short.without(&long), bitmap(&[0, 7]));
+        assert_eq!(long.without(&short), bitmap(&[8, 40]));
+        assert_eq!(short.union(&long), bitmap(&[0, 3, 7, 8, 40]));
+        assert_eq!(long.union(&short), short.union(&long));
+        assert_eq!(long.iter().collect::<Vec<_>>(), [3, 8, 40]);
     }
 
     proptest! {

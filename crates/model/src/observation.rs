@@ -46,6 +46,19 @@ impl Observation {
     }
 }
 
+impl Observation {
+    /// Name and id, folded, one a line: what search looks into.
+    pub fn search_text(&self) -> String {
+        fold(&format!("{}\n{}", self.display_name.as_deref().unwrap_or_default(), self.external_id))
+    }
+}
+
+/// What search compares: lower case by Unicode's rules, so that every database folds alike, without U+0000, which their texts can't
+/// hold or end at.
+pub fn fold(text: &str) -> String {
+    text.to_lowercase().replace('\0', "")
+}
+
 fn without_nul(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }

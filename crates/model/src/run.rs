@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error_code::ErrorCode;
 use crate::listing::{ListingOutcome, UnknownWord};
 
 /// Where a run is.
@@ -98,6 +99,19 @@ pub enum Ending {
     Internal,
     /// Its lease expired.
     WorkerLost,
+}
+
+impl Ending {
+    /// Why listings that were begun are open when a run ends without naming an error of its own: a listing that broke off has a
+    /// code. A worker that has finished leaves none open.
+    pub fn code(self) -> ErrorCode {
+        match self {
+            Self::WorkerLost => ErrorCode::WorkerLost,
+            Self::SignInFailed => ErrorCode::AuthFailed,
+            Self::Cancelled => ErrorCode::Cancelled,
+            Self::Finished | Self::Internal => ErrorCode::Internal,
+        }
+    }
 }
 
 /// Who asked for a run.

@@ -1,7 +1,5 @@
 //! Items: found by Graph's id, made when they are new, rewritten when they changed. Nothing here deletes one.
 
-use std::collections::HashMap;
-
 use lastseen_model::{ContractVersion, ExternalId, Fingerprint, Observation, Ordinal, PolicyType};
 use lastseen_store::{Result, StoreError};
 use sqlx::QueryBuilder;
@@ -22,20 +20,19 @@ pub(crate) struct Observed {
     pub(crate) changed: u32,
 }
 
-/// Finds or makes an item for each observation. An id that comes twice counts once, with what came last.
+/// Finds or makes an item for each observation; no id comes twice.
 pub(crate) async fn observe(
     tx: &mut WriteTx,
     tenant: &str,
     run: &str,
     policy_type: &PolicyType,
     version: &ContractVersion,
-    observations: &[Observation],
+    observations: &[&Observation],
 ) -> Result<Observed> {
-    let observations = last_of_each(observations);
     if observations.is_empty() {
         return Ok(Observed { ordinals: Vec::new(), created: 0, changed: 0 });
     }
-    let mut known = look_up(tx, tenant, policy_type, version, &observations).await?;
+    let mut known = look_up(tx, tenant, policy_type, version, observations).await?;
     let mut ordinals = Vec::with_capacity(observations.len());
     let mut new = Vec::new();
     let mut changed = 0;
@@ -57,20 +54,6 @@ pub(crate) async fn observe(
     let created = u32::try_from(new.len()).unwrap_or(u32::MAX);
     ordinals.extend((first..).take(new.len()));
     Ok(Observed { ordinals, created, changed })
-}
-
-/// Each id once, where it came first, with what came last.
-fn last_of_each(observations: &[Observation]) -> Vec<&Observation> {
-    let mut places = HashMap::with_capacity(observations.len());
-    let mut kept: Vec<&Observation> = Vec::with_capacity(observations.len());
-    for observation in observations {
-        let place = *places.entry(observation.external_id.as_str()).or_insert(kept.len());
-        match kept.get_mut(place) {
-            Some(earlier) => *earlier = observation,
-            None => kept.push(observation),
-        }
-    }
-    kept
 }
 
 /// An item as it is stored.
@@ -179,7 +162,7 @@ async fn insert(
             .push_bind(run)
             .push_bind(now)
             .push_bind(&observation.meta)
-            .push_bind(search_text(observation));
+            .push_bind(observation.search_text());
     });
     let done = sql.build().persistent(new.len() == ROWS_AT_ONCE).execute(tx.db()).await.map_err(of_statement)?;
     met("record_page", new.len() as u64, done.rows_affected())
@@ -213,20 +196,9 @@ async fn rewrite(
     .bind(observation.platform.as_deref())
     .bind(observation.assignment_count)
     .bind(&observation.meta)
-    .bind(search_text(observation))
+    .bind(observation.search_text())
     .execute(tx.db())
     .await
     .map_err(of_statement)?;
     met("record_page", 1, done.rows_affected())
-}
-
-/// Name and id, folded, one a line.
-fn search_text(observation: &Observation) -> String {
-    fold(&format!("{}\n{}", observation.display_name.as_deref().unwrap_or_default(), observation.external_id))
-}
-
-/// What search compares: lower case by Unicode's rules (SQLite knows ASCII's only), without U+0000, at which SQLite's text functions
-/// stop.
-pub(crate) fn fold(text: &str) -> String {
-    text.to_lowercase().replace('\0', "")
 }

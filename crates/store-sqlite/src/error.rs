@@ -55,9 +55,11 @@ pub(crate) fn of_statement(error: sqlx::Error) -> StoreError {
 pub(crate) fn of_opening(path: &Path, error: sqlx::Error) -> StoreError {
     match primary_code(&error) {
         Some(code::BUSY | code::LOCKED) => StoreError::Unavailable(error.into()),
-        found => {
-            StoreError::CannotOpen { path: path.to_owned(), problem: found.map_or(OpenProblem::Other, problem), source: Some(error.into()) }
-        }
+        found => StoreError::CannotOpen {
+            place: path.display().to_string(),
+            problem: found.map_or(OpenProblem::Other, problem),
+            source: Some(error.into()),
+        },
     }
 }
 

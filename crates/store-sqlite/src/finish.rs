@@ -76,7 +76,7 @@ pub(crate) struct RunEnd<'a> {
 
 /// Ends a running run: its open listings, its errors, its status and counts. The lock is free after it.
 pub(crate) async fn end_run(tx: &mut WriteTx, tenant: &str, run: &str, end: &RunEnd<'_>) -> Result<()> {
-    let open_code = end.error.map_or_else(|| default_code(end.ending), |error| error.code);
+    let open_code = end.error.map_or_else(|| end.ending.code(), |error| error.code);
     end_open_listings(tx, tenant, run, open_code).await?;
     let outcomes = outcomes(tx, tenant, run).await?;
     let status = RunStatus::conclude(end.ending, outcomes.iter().copied());
@@ -118,17 +118,6 @@ pub(crate) async fn end_run(tx: &mut WriteTx, tenant: &str, run: &str, end: &Run
     .await
     .map_err(of_statement)?;
     met("finish_run", 1, done.rows_affected())
-}
-
-/// Why listings that were begun are open when a run ends without naming an error of its own: a listing that broke off has a code.
-/// A worker that has finished leaves none open.
-fn default_code(ending: Ending) -> ErrorCode {
-    match ending {
-        Ending::WorkerLost => ErrorCode::WorkerLost,
-        Ending::SignInFailed => ErrorCode::AuthFailed,
-        Ending::Cancelled => ErrorCode::Cancelled,
-        Ending::Finished | Ending::Internal => ErrorCode::Internal,
-    }
 }
 
 /// Ends the listings that the worker left open; those that were begun get the code of what ended the run.

@@ -7,7 +7,6 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use crate::SqliteStore;
-use crate::catalogue::fold;
 use crate::error::of_statement;
 use crate::rows::Fields;
 
@@ -76,7 +75,7 @@ async fn items_of_type(
     .bind(policy_type.as_str())
     .bind(after.map_or("", |cursor| cursor.external_id.as_str()))
     .bind(query.platform.as_deref())
-    .bind(query.search.as_deref().map(fold))
+    .bind(query.search.as_deref().map(lastseen_model::observation::fold))
     .bind(query.not_seen_since.map(Timestamp::as_microsecond))
     .bind(i64::try_from(wanted).unwrap_or(i64::MAX))
     .fetch_all(db)

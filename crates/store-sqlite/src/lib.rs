@@ -7,7 +7,6 @@
 //!
 //! This crate decides nothing about runs that `lastseen_model` can say; it is no place for retries, clocks of workers or output.
 
-mod bits;
 mod catalogue;
 mod error;
 mod explain;

@@ -40,7 +40,7 @@ pub(crate) async fn inspect(db: &mut SqliteConnection, path: &Path) -> Result<Sc
         (0, 0, 0) => Ok(Schema::Empty),
         (APPLICATION_ID, found, _) if found > known => Err(StoreError::NewerSchema { found, known }),
         (APPLICATION_ID, found, _) if found > 0 => Ok(Schema::Version(found)),
-        _ => Err(StoreError::CannotOpen { path: path.to_owned(), problem: OpenProblem::NotLastseens, source: None }),
+        _ => Err(StoreError::CannotOpen { place: path.display().to_string(), problem: OpenProblem::NotLastseens, source: None }),
     }
 }
 

@@ -92,8 +92,11 @@ async fn look_before_writing(path: &Path) -> Result<()> {
 
 /// Makes sure that the file is there and that this user may write to it.
 fn make_file(path: &Path) -> Result<()> {
-    let cannot =
-        |problem: OpenProblem, error: std::io::Error| StoreError::CannotOpen { path: path.to_owned(), problem, source: Some(error.into()) };
+    let cannot = |problem: OpenProblem, error: std::io::Error| StoreError::CannotOpen {
+        place: path.display().to_string(),
+        problem,
+        source: Some(error.into()),
+    };
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         let mut builder = DirBuilder::new();
         builder.recursive(true);

@@ -4,7 +4,6 @@ use lastseen_model::{ContractVersion, ErrorCode, ErrorContext, ListingOutcome, O
 use lastseen_store::{Lease, PageRecord, PageStored, Result, StoreError, TenantScope};
 
 use crate::SqliteStore;
-use crate::bits::without;
 use crate::catalogue::{Observed, known_ordinals, observe};
 use crate::error::of_statement;
 use crate::finish::record_error;
@@ -44,11 +43,11 @@ pub(crate) async fn record_page(store: &SqliteStore, scope: &TenantScope, lease:
     }
 
     let no = tx.next_no().await?;
-    let end = end_of(page, &standings);
+    let end = page.ends(standings.iter().any(|standing| standing.rejected > 0));
     let first = standings.iter().min_by_key(|standing| standing.position).map(|standing| standing.policy_type.clone());
     let (mut created, mut changed) = (0, 0);
     for (standing, listing) in standings.into_iter().zip(&page.listings) {
-        let seen = observe(&mut tx, &tenant, &run, &standing.policy_type, &standing.contract_version, &listing.observations).await?;
+        let seen = observe(&mut tx, &tenant, &run, &standing.policy_type, &standing.contract_version, &listing.each_once()).await?;
         created += seen.created;
         changed += seen.changed;
         let elsewhere = known_ordinals(&mut tx, &tenant, &standing.policy_type, &page.passed_over).await?;
@@ -61,12 +60,6 @@ pub(crate) async fn record_page(store: &SqliteStore, scope: &TenantScope, lease:
     }
     tx.commit().await?;
     Ok(PageStored::Stored { created, changed })
-}
-
-/// How the page ends its listings. Whatever the caller says, a path on which an object was rejected is not complete.
-fn end_of(page: &PageRecord, standings: &[Standing]) -> Option<PageEnd> {
-    let rejected = page.rejected > 0 || standings.iter().any(|standing| standing.rejected > 0);
-    page.end.map(|end| if rejected { PageEnd::Rejected } else { end })
 }
 
 async fn standing(tx: &mut WriteTx, tenant: &str, run: &str, policy_type: &PolicyType) -> Result<Standing> {
@@ -132,7 +125,7 @@ async fn store_listing(tx: &mut WriteTx, tenant: &str, run: &str, page: &PageOfL
     let base_unseen = match (&standing.base_run_id, outcome) {
         (Some(base), Some(ListingOutcome::Complete)) => {
             let base = base_bitmap(tx, tenant, base, &standing.policy_type).await?;
-            Some(i64::try_from(without(&base, &observed).len()).unwrap_or(i64::MAX))
+            Some(i64::try_from(base.without(&observed).len()).unwrap_or(i64::MAX))
         }
         _ => None,
     };

@@ -7,7 +7,6 @@ use lastseen_store::{Pruned, Result, Retention, TenantScope};
 use sqlx::sqlite::SqliteRow;
 
 use crate::SqliteStore;
-use crate::bits::{ordinals, union, without};
 use crate::error::of_statement;
 use crate::lease::micros;
 use crate::rows::Fields;
@@ -148,12 +147,12 @@ async fn write_cold_facts(tx: &mut WriteTx, tenant: &str, policy_type: &str, run
         let observed = bitmap(tx, tenant, policy_type, &run).await?;
         if runs.contains(run.as_str()) {
             left -= 1;
-            let proven = without(&observed, &seen_later);
+            let proven = observed.without(&seen_later);
             if !proven.is_empty() {
                 written += write_cold_fact(tx, &(tenant, policy_type, &run), no, &proven).await?;
             }
         }
-        seen_later = union(&seen_later, &observed);
+        seen_later = seen_later.union(&observed);
     }
     Ok(written)
 }
@@ -172,7 +171,7 @@ async fn bitmap(tx: &mut WriteTx, tenant: &str, policy_type: &str, run: &str) ->
 /// Copies a listing's number, time, run and contract onto the items whose last sighting it proves.
 async fn write_cold_fact(tx: &mut WriteTx, listing: &(&str, &str, &str), no: i64, items: &OrdinalBitmap) -> Result<u64> {
     let (tenant, policy_type, run) = listing;
-    let items: serde_json::Value = ordinals(items).collect();
+    let items: serde_json::Value = items.iter().collect();
     let done = sqlx::query(
         "UPDATE catalogue SET cold_last_seen_no = l.last_no, cold_last_seen_at = l.last_page_at, cold_last_seen_run_id = l.run_id,
                               cold_last_seen_contract = l.contract_hash

@@ -8,8 +8,8 @@ use sqlx::Connection;
 
 async fn problem(path: &Path) -> OpenProblem {
     match SqliteStore::open(path).await {
-        Err(StoreError::CannotOpen { problem, path: named, .. }) => {
-            assert_eq!(named, path);
+        Err(StoreError::CannotOpen { problem, place: named, .. }) => {
+            assert_eq!(named, path.display().to_string());
             problem
         }
         other => panic!("{} was not refused: {other:?}", path.display()),

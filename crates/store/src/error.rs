@@ -1,7 +1,6 @@
 //! Why a verb could not do its work. A closed set; texts of drivers stay behind `source()`.
 
 use std::error::Error;
-use std::path::PathBuf;
 
 use lastseen_model::ErrorCode;
 
@@ -54,11 +53,19 @@ pub enum StoreError {
         /// The newest version known here.
         known: i64,
     },
-    /// The file can't be opened as a database of Lastseen.
-    #[error("can't open the database {}: {problem}", path.display())]
+    /// The database has an older schema than this program needs, and this program may not change it.
+    #[error("the database has schema version {found}, and this Lastseen needs version {known}")]
+    OlderSchema {
+        /// The database's version.
+        found: i64,
+        /// The version needed here.
+        known: i64,
+    },
+    /// It can't be opened as a database of Lastseen.
+    #[error("can't open the database {place}: {problem}")]
     CannotOpen {
-        /// The file.
-        path: PathBuf,
+        /// The file, or host, port and database; never a password.
+        place: String,
         /// What is wrong, in our own words.
         problem: OpenProblem,
         /// The driver's error.
@@ -82,7 +89,9 @@ impl StoreError {
     /// The code under which a run records it.
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Unavailable(_) | Self::NotWritable(_) | Self::CannotOpen { .. } | Self::NewerSchema { .. } => ErrorCode::StoreUnavailable,
+            Self::Unavailable(_) | Self::NotWritable(_) | Self::CannotOpen { .. } | Self::NewerSchema { .. } | Self::OlderSchema { .. } => {
+                ErrorCode::StoreUnavailable
+            }
             Self::LeaseLost => ErrorCode::WorkerLost,
             Self::PageOutOfOrder { .. }
             | Self::ListingNotOpen(_)
@@ -108,6 +117,30 @@ pub enum OpenProblem {
     DiskFull,
     /// The file was removed, or another one put in its place, while it was open: what is written goes nowhere.
     Replaced,
+    /// The text is no address of a database.
+    NoAddress,
+    /// Nobody answers there, or the server is busy starting or stopping.
+    Unreachable,
+    /// The server does not take the user or the password.
+    NotLetIn,
+    /// The server has no such database.
+    NoDatabase,
+    /// The server and this program can't agree on an encrypted connection.
+    NoTls,
+    /// The server is older than PostgreSQL 15.
+    ServerTooOld,
+    /// Nobody has made Lastseen's schema there yet.
+    NotMigrated,
+    /// The role is a superuser or has BYPASSRLS: row-level security would not hold it.
+    AboveTheWalls,
+    /// Row-level security is not forced on every table of tenant data.
+    WallsDown,
+    /// The role lacks a right that it needs.
+    NoRight,
+    /// The application's role does not exist.
+    NoAppRole,
+    /// The application's role is the owner of the tables.
+    AppRoleIsOwner,
     /// Anything else; the source says what.
     Other,
 }
@@ -121,6 +154,18 @@ impl std::fmt::Display for OpenProblem {
             Self::NotLastseens => "it is a SQLite database, but not one of Lastseen's",
             Self::DiskFull => "the disk is full",
             Self::Replaced => "its file was removed or replaced while it was open",
+            Self::NoAddress => "that is no address such as postgres://user@host:5432/database",
+            Self::Unreachable => "no database answers there",
+            Self::NotLetIn => "the server does not take this user and password",
+            Self::NoDatabase => "the server has no such database",
+            Self::NoTls => "no encrypted connection could be agreed on",
+            Self::ServerTooOld => "the server is older than PostgreSQL 15",
+            Self::NotMigrated => "it has no schema of Lastseen yet, or not where this role looks for it",
+            Self::AboveTheWalls => "the role is a superuser or has BYPASSRLS, so row-level security would not hold it",
+            Self::WallsDown => "row-level security is not forced on every table of tenant data",
+            Self::NoRight => "the role lacks a right that it needs",
+            Self::NoAppRole => "the application's role does not exist",
+            Self::AppRoleIsOwner => "the application's role must not be the owner of the tables",
             Self::Other => "the system refused",
         })
     }

@@ -1,5 +1,6 @@
 //! What goes in and out of a run's verbs.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use lastseen_model::{
@@ -134,6 +135,14 @@ pub struct PageRecord {
     pub end: Option<PageEnd>,
 }
 
+impl PageRecord {
+    /// How the page ends its listings. Whatever the caller says, a path on which an object was rejected, on this page or before it,
+    /// is not complete.
+    pub fn ends(&self, rejected_before: bool) -> Option<PageEnd> {
+        self.end.map(|end| if self.rejected > 0 || rejected_before { PageEnd::Rejected } else { end })
+    }
+}
+
 /// What a page holds of one type.
 #[derive(Debug, Clone)]
 pub struct ListingPage {
@@ -141,6 +150,22 @@ pub struct ListingPage {
     pub policy_type: PolicyType,
     /// Its objects on this page. An id that comes twice counts once, with what came last.
     pub observations: Vec<Observation>,
+}
+
+impl ListingPage {
+    /// Each id once, where it came first, with what came last.
+    pub fn each_once(&self) -> Vec<&Observation> {
+        let mut places = HashMap::with_capacity(self.observations.len());
+        let mut kept: Vec<&Observation> = Vec::with_capacity(self.observations.len());
+        for observation in &self.observations {
+            let place = *places.entry(observation.external_id.as_str()).or_insert(kept.len());
+            match kept.get_mut(place) {
+                Some(earlier) => *earlier = observation,
+                None => kept.push(observation),
+            }
+        }
+        kept
+    }
 }
 
 /// What came of a page.
