@@ -59,7 +59,7 @@ pub struct Cluster {
     /// Holds [`DATA`], [`SETTINGS`], [`LOG`] and the socket.
     folder: PathBuf,
     port: u16,
-    options: Options,
+    pub(crate) options: Options,
     /// The server's first process, which is our child; none while it is stopped.
     postmaster: Mutex<Option<Child>>,
     guard: Guard,

@@ -18,6 +18,7 @@ mod port;
 mod process;
 mod programs;
 mod psql;
+mod replica;
 mod shared;
 mod wait;
 
