@@ -12,17 +12,21 @@
 mod address;
 mod cluster;
 mod config;
+mod frame;
 mod guard;
 mod pooler;
 mod port;
 mod process;
 mod programs;
+mod proxy;
 mod psql;
 mod replica;
 mod shared;
 mod wait;
 
 pub use cluster::{APP_ROLE, Cluster, Mode, OWNER_ROLE, Options, SUPERUSER};
+pub use frame::FrontendMessage;
 pub use pooler::Pooler;
+pub use proxy::{Proxy, Verdict};
 pub use psql::psql;
 pub use shared::{MODULE, POOLER_VARIABLE, POSTGRES_VARIABLE, Servers, Shared};

@@ -2,4 +2,5 @@
 
 mod cluster;
 mod pooler;
+mod proxy;
 mod replica;
