@@ -1,6 +1,6 @@
 //! The PostgreSQL and the PgBouncer that tests share: started before them, stopped after them, whatever happens in between.
 //!
-//! A test that needs them stands in a module named [`MODULE`](lastseen_test_postgres::MODULE), in whatever crate; so it can be left out by
+//! A test that needs them stands in a module named [`MODULE`], in whatever crate; so it can be left out by
 //! its name where they are not installed, and the other tests of its crate still run.
 
 use std::cell::OnceCell;

@@ -184,9 +184,13 @@ impl Cluster {
     /// It runs already, or does not start; the text holds what it said.
     pub fn start_again(&self) -> Result<()> {
         let mut postmaster = self.postmaster();
-        if postmaster.is_some() {
+        // One that died by itself is none.
+        if let Some(running) = postmaster.as_mut()
+            && running.try_wait()?.is_none()
+        {
             bail!("the server runs already");
         }
+        *postmaster = None;
         let log = File::options().create(true).append(true).open(self.folder.join(LOG))?;
         let mut command = self.programs.server("postgres");
         command.arg("-D").arg(self.data()).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
@@ -216,9 +220,10 @@ impl Cluster {
     /// It does not run, or may not be killed.
     pub fn kill(&self) -> Result<()> {
         let mut postmaster = self.postmaster();
-        let mut child = postmaster.take().context("the server does not run")?;
+        let child = postmaster.as_mut().context("the server does not run")?;
         process::kill_family(child.id())?;
         child.wait()?;
+        *postmaster = None;
         Ok(())
     }
 

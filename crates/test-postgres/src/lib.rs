@@ -1,7 +1,7 @@
 //! A throwaway PostgreSQL for tests: a cluster, its synchronous replica, PgBouncer, and a loopback proxy.
 //!
 //! Everything listens on 127.0.0.1 only, lives in a folder of its own below the system's temporary folder, and is gone with its value, or
-//! with the process that made it, however that ended (see [`guard`]). The programs are the system's: nothing is built or downloaded here.
+//! with the process that made it, however that ended (`guard.rs` says how). The programs are the system's: nothing is built or downloaded here.
 //!
 //! Most tests want [`Shared`], the one cluster that `cargo xtask test` starts for all of them. A test that crashes, promotes or reconfigures
 //! a server starts a [`Cluster`] of its own. Either way it stands in a module named `on_postgres`: by that word `cargo xtask test` leaves it

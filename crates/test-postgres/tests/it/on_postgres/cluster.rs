@@ -44,6 +44,7 @@ fn what_is_committed_survives_every_way_to_stop() {
     cluster.kill().expect("killed");
     assert!(cluster.kill().is_err(), "it does not run any more");
     cluster.start_again().expect("started");
+    assert!(cluster.start_again().is_err(), "it runs already");
 
     assert_eq!(cluster.port(), port);
     assert_eq!(cluster.psql("postgres", "SELECT note FROM notes ORDER BY 1").expect("rows"), "1\n2\n3");
