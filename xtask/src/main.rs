@@ -1,12 +1,13 @@
-//! What developers and CI run: `cargo xtask test` and `cargo xtask generate`. Nothing of it is needed at run time.
+//! What developers and CI run: `cargo xtask test`, `cargo xtask postgres` and `cargo xtask generate`. Nothing of it is needed at run time.
 //!
 //! A command is a list of [`step::Step`]s, and a step is a small function in a file of its own kind: [`checks`] holds those that only read,
-//! [`suite`] those that run tests, [`packages`] the Debian packages they need.
+//! [`suite`] those that run tests, [`packages`] the Debian packages they need, [`postgresql`] the servers that tests share.
 
 mod checks;
 mod command;
 mod generate;
 mod packages;
+mod postgresql;
 mod step;
 mod suite;
 mod tally;
@@ -30,7 +31,13 @@ enum Command {
     ///
     /// cargo-deny and cargo-nextest are used where they are installed and are not needed otherwise.
     /// Snapshots are compared and never rewritten.
+    /// Tests that need PostgreSQL are left out where it or PgBouncer is not installed; the summary says so.
     Test(suite::Options),
+    /// Start a throwaway PostgreSQL and a PgBouncer, run a command that finds them in its environment, and stop them
+    ///
+    /// The command gets LASTSEEN_TEST_POSTGRES and LASTSEEN_TEST_PGBOUNCER, each `127.0.0.1:<port>`, and its exit code is passed on.
+    /// `cargo xtask postgres cargo test -p lastseen-store-postgres` runs the tests of one crate.
+    Postgres(postgresql::Options),
     /// Rebuild the committed references that are generated from the code
     ///
     /// Runs the reference tests of lastseen-cli with LASTSEEN_GENERATE=1, which makes them write what they otherwise compare.
@@ -42,6 +49,9 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let steps = match arguments.command {
         Command::Test(options) => suite::steps(options),
+        Command::Postgres(options) => {
+            return postgresql::run_with(&options, &mut io::stdout()).unwrap_or_else(|error| postgresql::complain(&error));
+        }
         Command::Generate => generate::steps(),
     };
     match step::run_all(steps, &mut io::stdout()) {

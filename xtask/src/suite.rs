@@ -6,9 +6,10 @@ use anyhow::{Result, bail};
 use clap::Args;
 
 use crate::command::{answers, cargo, run_tests};
+use crate::postgresql::SharedServers;
 use crate::step::{Outcome, Step};
 use crate::tally::Tally;
-use crate::{checks, packages};
+use crate::{checks, packages, postgresql};
 
 /// What `cargo xtask test` takes.
 #[derive(Debug, Clone, Copy, Args)]
@@ -25,9 +26,15 @@ pub(crate) struct Options {
 pub(crate) fn steps(options: Options) -> Vec<Step> {
     let mut steps = vec![packages::present(options.install), checks::format(), checks::clippy()];
     if !options.quick {
-        steps.extend([checks::documentation(), checks::dependencies(), doc_tests()]);
+        steps.extend([checks::documentation(), checks::dependencies()]);
     }
-    steps.push(other_tests());
+    // From here on the steps may use the servers; they are gone with the last of them.
+    let servers = SharedServers::default();
+    steps.push(postgresql::start(servers.clone()));
+    if !options.quick {
+        steps.push(doc_tests(servers.clone()));
+    }
+    steps.push(other_tests(servers));
     steps
 }
 
@@ -35,28 +42,42 @@ const REMEDY: &str = "The failed tests are named above; `cargo test -p <crate> <
     A snapshot that should change: `INSTA_UPDATE=always cargo test -p <crate> <name>`, then look at the difference.";
 
 /// The examples in the documentation. They come before the other tests, because there may be none of them.
-fn doc_tests() -> Step {
-    Step::new("doc tests", REMEDY, || {
-        let tally = run_tests(&mut read_only(cargo(&["test", "--workspace", "--doc", "--locked"])))?;
+fn doc_tests(servers: SharedServers) -> Step {
+    Step::new("doc tests", REMEDY, move || {
+        let tally = run_tests(&mut prepared(cargo(&["test", "--workspace", "--doc", "--locked"]), &servers))?;
         Ok(Outcome::Tested(tally))
     })
 }
 
 /// Every other test, by nextest where it is installed.
-fn other_tests() -> Step {
-    Step::new("tests", REMEDY, || {
-        let command = if answers("cargo", &["nextest", "--version"]) {
-            cargo(&["nextest", "run", "--workspace", "--locked", "--no-fail-fast"])
-        } else {
-            cargo(&["test", "--workspace", "--lib", "--bins", "--tests", "--locked", "--no-fail-fast"])
-        };
-        some(run_tests(&mut read_only(command))?)
+fn other_tests(servers: SharedServers) -> Step {
+    Step::new("tests", REMEDY, move || {
+        let command = test_command(answers("cargo", &["nextest", "--version"]), servers.are_running());
+        some(run_tests(&mut prepared(command, &servers))?)
     })
 }
 
-/// Tests compare snapshots; they do not write new ones beside them.
-fn read_only(mut command: Command) -> Command {
+/// The command that runs the tests, by nextest or by cargo's own runner, with or without those that need PostgreSQL.
+fn test_command(nextest: bool, postgres: bool) -> Command {
+    if nextest {
+        let mut command = cargo(&["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]);
+        if !postgres {
+            command.args(postgresql::nextest_without());
+        }
+        command
+    } else {
+        let mut command = cargo(&["test", "--workspace", "--lib", "--bins", "--tests", "--locked", "--no-fail-fast"]);
+        if !postgres {
+            command.arg("--").args(postgresql::libtest_without());
+        }
+        command
+    }
+}
+
+/// Tests compare snapshots and do not write new ones beside them; and they find the servers that they share.
+fn prepared(mut command: Command, servers: &SharedServers) -> Command {
     command.env("INSTA_UPDATE", "no");
+    servers.tell(&mut command);
     command
 }
 
@@ -79,8 +100,20 @@ mod tests {
     #[test]
     fn the_tests_come_last_and_quick_leaves_out_what_is_slow() {
         let all = names(Options { install: false, quick: false });
-        assert_eq!(all, ["debian packages", "format", "clippy", "documentation", "dependencies", "doc tests", "tests"]);
-        assert_eq!(names(Options { install: true, quick: true }), ["debian packages", "format", "clippy", "tests"]);
+        assert_eq!(all, ["debian packages", "format", "clippy", "documentation", "dependencies", "postgresql", "doc tests", "tests"]);
+        assert_eq!(names(Options { install: true, quick: true }), ["debian packages", "format", "clippy", "postgresql", "tests"]);
+    }
+
+    #[test]
+    fn only_without_postgresql_are_its_tests_left_out_by_either_runner() {
+        let last = |nextest, postgres| {
+            let command = test_command(nextest, postgres);
+            command.get_args().last().expect("arguments").to_string_lossy().into_owned()
+        };
+        assert_eq!(last(true, true), "--no-fail-fast");
+        assert_eq!(last(false, true), "--no-fail-fast");
+        assert_eq!(last(true, false), postgresql::nextest_without()[1]);
+        assert_eq!(last(false, false), postgresql::libtest_without()[1]);
     }
 
     #[test]

@@ -18,11 +18,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     // It plays Graph by the registry, and by nothing of the client that it is there to test.
     ("lastseen-simulator", &["lastseen-contracts"]),
     ("lastseen-cli", &["lastseen-api", "lastseen-engine", "lastseen-store-postgres", "lastseen-store-sqlite", "lastseen-simulator"]),
-    ("xtask", &[]),
+    // It starts a server and knows nothing of what is kept there.
+    ("lastseen-test-postgres", &[]),
+    ("xtask", &["lastseen-test-postgres"]),
 ];
 
 /// What the tests of any crate may lean on beside its own arrows.
-const FOR_TESTS: &[&str] = &["lastseen-simulator", "lastseen-store-sqlite", "lastseen-store-postgres", "lastseen-store-conformance"];
+const FOR_TESTS: &[&str] =
+    &["lastseen-simulator", "lastseen-store-sqlite", "lastseen-store-postgres", "lastseen-store-conformance", "lastseen-test-postgres"];
 
 /// A foreign crate that belongs to one part of the house.
 struct Owned {
@@ -140,6 +143,8 @@ mod tests {
             ("lastseen-graph", "lastseen-store"),
             ("lastseen-store-conformance", "lastseen-store-sqlite"),
             ("lastseen-simulator", "lastseen-graph"),
+            ("lastseen-test-postgres", "lastseen-store"),
+            ("lastseen-store-postgres", "lastseen-test-postgres"),
             ("xtask", "lastseen-model"),
         ] {
             assert!(judge(from, to, false).is_some(), "{from} -> {to}");

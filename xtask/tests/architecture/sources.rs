@@ -69,10 +69,10 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
-/// The suite for every store is a library, but only tests run it.
-const CONFORMANCE: &str = "store-conformance";
+/// Libraries that only tests run: the suite for every store, and the servers that tests are given.
+const FOR_TESTS: &[&str] = &["store-conformance", "test-postgres"];
 
-/// Marks what is there for tests only: the conformance suite, the folders that cargo keeps for tests, and the modules declared under
+/// Marks what is there for tests only: libraries for them, the folders that cargo keeps for tests, and the modules declared under
 /// `#[cfg(test)]`.
 pub(crate) fn mark_tests(sources: &mut [Source]) {
     let modules: BTreeSet<String> = sources
@@ -88,7 +88,7 @@ pub(crate) fn mark_tests(sources: &mut [Source]) {
         let in_test_module = modules
             .iter()
             .any(|module| source.path.strip_prefix(module.as_str()).is_some_and(|rest| rest == ".rs" || rest.starts_with('/')));
-        if source.crate_folder() == CONFORMANCE || in_test_folder || in_test_module || tokens::is_test_file(&source.text) {
+        if FOR_TESTS.contains(&source.crate_folder()) || in_test_folder || in_test_module || tokens::is_test_file(&source.text) {
             source.purpose = Purpose::Test;
         }
     }
