@@ -80,7 +80,7 @@ fn the_reference_names_every_key_of_the_configuration_and_no_other() {
         match key.as_str() {
             "tenants" => keys.push("tenants.\"<GUID>\".name".to_owned()),
             table @ ("graph" | "run" | "worker" | "limits" | "guard") => {
-                keys.extend(expected(table).into_iter().map(|key| format!("{table}.{key}")))
+                keys.extend(expected(table).into_iter().map(|key| format!("{table}.{key}")));
             }
             plain => keys.push(plain.to_owned()),
         }

@@ -17,10 +17,12 @@ pub(crate) struct Step {
 /// last step the process ends at once. The signals are heard from this call on.
 pub(crate) fn heed(steps: Vec<Step>) -> JoinHandle<()> {
     let signals = Signals::listen();
+    if signals.is_err() {
+        tracing::warn!("signals can't be heard; nothing can be ended in good order by one");
+    }
     tokio::spawn(async move {
-        match signals {
-            Ok(signals) => take(steps, signals).await,
-            Err(_) => tracing::warn!("signals can't be heard; nothing can be ended in good order by one"),
+        if let Ok(signals) = signals {
+            take(steps, signals).await;
         }
     })
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use lastseen_model::{ErrorCode, Guard, Limits, OnLimit, RunId, RunStatus};
+use lastseen_model::{ErrorCode, Guard, Limits, OnLimit, PolicyType, RunId, RunStatus};
 use lastseen_store::{Claim, ClaimTerms, ClaimedRun, Enqueued, QueuedRun, RunDetail, RunQuery, Start};
 
 use crate::fixture::{Desk, Lab, MICRO, Open, PENDING, Told, terms};
@@ -217,7 +217,7 @@ pub(crate) async fn r12_limits_hold_exactly_under_16_workers_racing_1000_starts(
                 // Every fifth goes by the queue, and whoever put it there tries for what is oldest.
                 let (tenant, chosen) = (number % 4, &selections[number / 4 % 5]);
                 let desk = &desks[tenant];
-                let claimed = if number % 5 == 0 {
+                let claimed = if number.is_multiple_of(5) {
                     put(desk, chosen).await;
                     take_oldest(&desks, limits).await
                 } else {
@@ -258,7 +258,7 @@ pub(crate) async fn r12_limits_hold_exactly_under_16_workers_racing_1000_starts(
 async fn take_oldest(desks: &[Desk; 4], limits: Limits) -> Option<(usize, Open)> {
     let oldest = desks[0].store.queued_runs(limits, 1).await.expect("an answer").pop()?;
     let place = (0..4).find(|place| tenant(place + 1) == oldest.tenant_id).map(usize::from)?;
-    let types = oldest.selection.policy_types.iter().map(|known| known.as_str()).collect::<Vec<_>>();
+    let types = oldest.selection.policy_types.iter().map(PolicyType::as_str).collect::<Vec<_>>();
     let chosen = Chosen::types(&types);
     match claim(&desks[place], oldest.run_id, &chosen, limits).await {
         Claim::Claimed(claimed) => Some((place, open(&desks[place], &chosen, claimed))),
