@@ -3,11 +3,14 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lastseen_model::listing::UnknownWord;
 use lastseen_model::{Confidence, ExternalId, PolicyType, Reference, RunStatus, SelectionHash, TenantId};
+
+use crate::config::parse_length;
 
 /// What was last seen in every Intune tenant, what is missing since, and how far to trust that.
 #[derive(Debug, Parser)]
@@ -30,6 +33,14 @@ pub(crate) struct Cli {
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    /// What to log. Nobody waits for a process that serves, so its log is where it says what went wrong and was mended.
+    pub(crate) fn log_filter(&self) -> &str {
+        let by_default = if matches!(self.command, Command::Serve(_)) { "warn" } else { "error" };
+        self.global.log.as_deref().filter(|filter| !filter.is_empty()).unwrap_or(by_default)
+    }
 }
 
 /// One word of a closed set, with the set in the help and in the refusal.
@@ -59,9 +70,10 @@ pub(crate) struct Global {
     /// The configuration file; by default lastseen.toml here, else in the user's configuration directory
     #[arg(long, global = true, value_name = "FILE", env = "LASTSEEN_CONFIG", hide_env_values = true, help_heading = "Everywhere")]
     pub(crate) config: Option<OsString>,
-    /// What to log to standard error: error, warn, info, debug or trace, or a filter such as lastseen_graph=debug
-    #[arg(long, global = true, value_name = "FILTER", env = "LASTSEEN_LOG", default_value = "error", help_heading = "Everywhere")]
-    pub(crate) log: String,
+    /// What to log to standard error: error, warn, info, debug or trace, or a filter such as lastseen_graph=debug; by default error,
+    /// and warn of `serve`
+    #[arg(long, global = true, value_name = "FILTER", env = "LASTSEEN_LOG", hide_env_values = true, help_heading = "Everywhere")]
+    pub(crate) log: Option<String>,
 }
 
 /// How answers are printed.
@@ -83,10 +95,21 @@ Examples:
   lastseen sync --tenant 8c2f0c1e-5a54-4c0e-9d6b-3f1f0f6b7a10
   lastseen sync --types deviceConfiguration,deviceCompliancePolicy
   lastseen sync --all-tenants --categories \"Conditional access\" --on-limit wait
+  lastseen sync --all-tenants --queue             leave it to the workers (see `lastseen serve`)
 
-Reads LASTSEEN_CLIENT_ID and LASTSEEN_CLIENT_SECRET, or LASTSEEN_CLIENT_SECRET_FILE.
-Exit code 0: success, 1: failed, 2: no run was made, 3: partial, 4: skipped.")]
+Reads LASTSEEN_CLIENT_ID and LASTSEEN_CLIENT_SECRET, or LASTSEEN_CLIENT_SECRET_FILE; with --queue it needs neither.
+Exit code 0: success, or queued, 1: failed, 2: no run was made, 3: partial, 4: skipped.")]
     Sync(Sync),
+    /// Stay, and work on what `sync --queue` left, for every tenant
+    #[command(after_help = "\
+Examples:
+  lastseen serve
+  lastseen serve --role worker --runs-at-once 8 --drain-for 2m
+
+Start as many as you like, on as many machines as reach the database: the limits hold for all of them together.
+Ctrl-C or SIGTERM: takes no more runs and lets those it has end; what still runs after --drain-for is cancelled.
+A second time: cancels at once. Either way it ends with exit code 0.")]
+    Serve(Serve),
     /// List sync runs, or show one
     #[command(args_conflicts_with_subcommands = true)]
     Runs(Runs),
@@ -150,6 +173,9 @@ pub(crate) struct Sync {
     /// What to do when as many runs as allowed are running
     #[arg(long, value_enum, default_value_t = OnLimit::Skip)]
     pub(crate) on_limit: OnLimit,
+    /// Put the runs into the queue for a worker, and do not wait for them
+    #[arg(long, conflicts_with = "on_limit")]
+    pub(crate) queue: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -158,6 +184,28 @@ pub(crate) enum OnLimit {
     Skip,
     /// Wait for a slot
     Wait,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// What this process does
+    #[arg(long, value_enum, default_value_t = Role::Worker)]
+    pub(crate) role: Role,
+    /// How many runs it has at once (1 to 64); by default worker.runs_at_once of the configuration, else 4
+    #[arg(long, value_name = "N")]
+    pub(crate) runs_at_once: Option<usize>,
+    /// How long its runs may go on once it is told to end (0s to 1h); by default worker.drain_for, else 25s
+    #[arg(long, value_name = "TIME", value_parser = parse_length)]
+    pub(crate) drain_for: Option<Duration>,
+    /// How often it looks at the queue (1s to 60s); by default worker.poll_every, else 2s
+    #[arg(long, value_name = "TIME", value_parser = parse_length)]
+    pub(crate) poll_every: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Works on queued runs
+    Worker,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ mod problem;
 mod progress;
 #[cfg(test)]
 mod reference;
+mod signals;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -26,7 +27,7 @@ use crate::problem::Problem;
 fn main() -> ExitCode {
     // clap prints help and usage errors itself and ends with 0 or 2, which are this program's codes too.
     let cli = Cli::parse();
-    let outcome = logs(&cli.global.log).and_then(|()| {
+    let outcome = logs(cli.log_filter()).and_then(|()| {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(commands::run(cli))
     });

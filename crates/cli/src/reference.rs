@@ -79,7 +79,9 @@ fn the_reference_names_every_key_of_the_configuration_and_no_other() {
     for key in expected("") {
         match key.as_str() {
             "tenants" => keys.push("tenants.\"<GUID>\".name".to_owned()),
-            table @ ("graph" | "run" | "limits" | "guard") => keys.extend(expected(table).into_iter().map(|key| format!("{table}.{key}"))),
+            table @ ("graph" | "run" | "worker" | "limits" | "guard") => {
+                keys.extend(expected(table).into_iter().map(|key| format!("{table}.{key}")));
+            }
             plain => keys.push(plain.to_owned()),
         }
     }

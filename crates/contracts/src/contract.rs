@@ -197,6 +197,8 @@ pub enum Rejection {
     EmptyId,
     /// An `id` over 512 bytes.
     LongId,
+    /// An `id` that holds U+0000.
+    NulInId,
     /// No type of the path matches, or the field that decides is not readable.
     Unsortable,
 }

@@ -77,6 +77,7 @@ impl PathContract {
         ExternalId::try_from(id).map_err(|error| match error {
             IdError::Empty => Rejection::EmptyId,
             IdError::TooLong => Rejection::LongId,
+            IdError::HoldsNul => Rejection::NulInId,
             _ => Rejection::NoId,
         })
     }

@@ -1,18 +1,24 @@
 //! A run from claim to finish: paths side by side, under a lease and within the limits.
 //!
-//! [`Engine::sync`] is the one way a tenant is synced. It starts a run, lists every path of its scope through `graph`,
-//! turns objects into observations with `contracts`, and stores page after page through the verbs of `store`. What could not
-//! be listed is data: a listing's outcome, never an empty list. Nothing here knows SQL or a terminal.
+//! A run is led in one way, whether its starter waits for it ([`Engine::sync`]) or it was left ([`enqueue`]) to a worker
+//! ([`Engine::work_queue`]): it is claimed, every path of its scope is listed through `graph`, objects become observations with
+//! `contracts`, and page after page is stored through the verbs of `store`. What could not be listed is data: a listing's outcome,
+//! never an empty list. Nothing here knows SQL or a terminal.
 
 mod events;
+mod finish;
 mod heartbeat;
 mod ids;
 mod path;
 mod patience;
+mod queue;
 mod run;
 mod settings;
+mod worker;
 
 pub use events::{Event, Observer, Silent};
 pub use ids::{new_worker_id, unique_suffix};
+pub use queue::enqueue;
 pub use run::{Engine, SyncError, SyncRequest};
-pub use settings::EngineSettings;
+pub use settings::{EngineSettings, WorkerSettings};
+pub use worker::{WorkerEvent, WorkerObserver};

@@ -26,12 +26,12 @@ use crate::settings::EngineSettings;
 /// What leads runs. One a process; runs of several tenants may go on at once.
 #[derive(Clone)]
 pub struct Engine {
-    store: Arc<dyn Store>,
+    pub(crate) store: Arc<dyn Store>,
     graph: GraphClient,
-    registry: &'static Registry,
-    timer: Arc<dyn Timer>,
+    pub(crate) registry: &'static Registry,
+    pub(crate) timer: Arc<dyn Timer>,
     worker: WorkerId,
-    settings: EngineSettings,
+    pub(crate) settings: EngineSettings,
 }
 
 /// A run that someone wants.
@@ -116,11 +116,11 @@ impl Engine {
                 Slot::Ended(detail) => return Ok(*detail),
             },
         };
-        observer.on(Event::Claimed { run_id: run.run_id, types: types.clone() });
         self.work(scope, claimed, run.correlation_id, &types, observer, cancel).await
     }
 
-    fn terms(&self, types: &[PolicyType]) -> ClaimTerms {
+    /// What this engine brings to a claim of these types.
+    pub(crate) fn terms(&self, types: &[PolicyType]) -> ClaimTerms {
         let scoped = |policy_type: &PolicyType| {
             let (path, known) = self.registry.find(policy_type)?;
             Some(ScopedType {
@@ -138,6 +138,11 @@ impl Engine {
             guard: self.settings.guard,
             types: types.iter().filter_map(scoped).collect(),
         }
+    }
+
+    /// How long a verb is tried again, until the lease is lost.
+    pub(crate) fn patience(&self, lost: &CancellationToken) -> Patience {
+        Patience { timer: self.timer.clone(), budget: self.settings.store_patience, lost: lost.clone() }
     }
 
     async fn wait_for_slot(
@@ -172,8 +177,8 @@ impl Engine {
         self.store.run(scope, run).await?.ok_or(SyncError::LeaseLost(run))
     }
 
-    /// Lists everything under a claimed lease and finishes the run.
-    async fn work(
+    /// Lists everything under a claimed lease and finishes the run: every run is led by this, whoever started it.
+    pub(crate) async fn work(
         &self,
         scope: &TenantScope,
         (claimed, asked_at): (ClaimedRun, Duration),
@@ -183,6 +188,7 @@ impl Engine {
         cancel: CancellationToken,
     ) -> Result<RunDetail, SyncError> {
         let run_id = claimed.lease.run_id;
+        observer.on(Event::Claimed { run_id, types: types.to_vec() });
         let (lost, done) = (CancellationToken::new(), CancellationToken::new());
         // Where this future is dropped, the heartbeat must not keep a run alive that nobody leads.
         let _done_when_dropped = done.clone().drop_guard();
@@ -207,12 +213,11 @@ impl Engine {
         };
         stop.cancel();
 
-        let patience = Patience { timer: self.timer.clone(), budget: self.settings.store_patience, lost: lost.clone() };
         let finish = match verdict {
             Verdict::LeaseLost => Err(StoreError::LeaseLost),
             Verdict::Ended(ending, error) => {
                 let finish = FinishRun { ending, error, traffic: traffic(&session, &dropped) };
-                patience.call(|| self.store.finish_run(scope, &claimed.lease, &finish)).await
+                self.finish(scope, &claimed.lease, &finish, &lost).await
             }
         };
         done.cancel();
@@ -253,7 +258,7 @@ impl Engine {
                 let task = PathTask {
                     store: self.store.clone(),
                     timer: self.timer.clone(),
-                    patience: Patience { timer: self.timer.clone(), budget: self.settings.store_patience, lost: lost.clone() },
+                    patience: self.patience(lost),
                     session: session.clone(),
                     scope: scope.clone(),
                     lease: claimed.lease.clone(),

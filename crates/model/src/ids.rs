@@ -45,6 +45,9 @@ pub enum IdError {
     /// Graph's id is longer than [`EXTERNAL_ID_MAX_BYTES`].
     #[error("the external id is longer than {EXTERNAL_ID_MAX_BYTES} bytes")]
     TooLong,
+    /// Graph's id holds U+0000, which not every database can keep in a text.
+    #[error("the external id holds U+0000")]
+    HoldsNul,
 }
 
 macro_rules! guid {
@@ -244,7 +247,7 @@ digest!(
     Fingerprint, 16, "the fingerprint"
 );
 
-/// Graph's `id`: opaque, kept byte for byte. A singleton without an id has its type key.
+/// Graph's `id`: opaque, kept byte for byte, of any characters but U+0000. A singleton without an id has its type key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ExternalId(String);
@@ -261,6 +264,7 @@ impl TryFrom<String> for ExternalId {
     fn try_from(text: String) -> Result<Self, IdError> {
         match text.len() {
             0 => Err(IdError::Empty),
+            1..=EXTERNAL_ID_MAX_BYTES if text.contains('\0') => Err(IdError::HoldsNul),
             1..=EXTERNAL_ID_MAX_BYTES => Ok(Self(text)),
             _ => Err(IdError::TooLong),
         }
@@ -348,6 +352,9 @@ mod tests {
         }
         assert_eq!("".parse::<ExternalId>(), Err(IdError::Empty));
         assert_eq!("x".repeat(513).parse::<ExternalId>(), Err(IdError::TooLong));
+        for odd in ["\0", "a\0b", "a\0"] {
+            assert_eq!(odd.parse::<ExternalId>(), Err(IdError::HoldsNul), "{odd:?}");
+        }
     }
 
     #[test]

@@ -98,6 +98,8 @@ pub enum RejectedObject {
     EmptyId,
     /// An `id` of 600 bytes.
     LongId,
+    /// An `id` that holds U+0000.
+    NulId,
     /// An `id` that is a number.
     NumberId,
     /// `null` in place of the object.

@@ -76,6 +76,7 @@ fn rejected(kind: RejectedObject) -> Value {
         RejectedObject::NoId => json!({ "displayName": "no id" }),
         RejectedObject::EmptyId => json!({ "id": "", "displayName": "empty id" }),
         RejectedObject::LongId => json!({ "id": "x".repeat(600), "displayName": "long id" }),
+        RejectedObject::NulId => json!({ "id": "nul\0id", "displayName": "nul id" }),
         RejectedObject::NumberId => json!({ "id": 7, "displayName": "number id" }),
         RejectedObject::Null => Value::Null,
         RejectedObject::Text => "not an object".into(),

@@ -90,6 +90,11 @@ impl Lab {
 }
 
 impl Desk {
+    /// The same desk by another handle.
+    pub(crate) fn through(self, store: &Arc<dyn Store>) -> Self {
+        Self { store: Arc::clone(store), ..self }
+    }
+
     /// A run to be.
     pub(crate) fn new_run(&self, chosen: &Chosen, on_limit: OnLimit) -> NewRun {
         let number = self.numbers.fetch_add(1, Ordering::SeqCst);

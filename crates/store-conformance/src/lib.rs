@@ -86,6 +86,17 @@ macro_rules! conformance_tests {
                 a_pending_run_can_be_cancelled_and_no_other
                 i11_one_dead_run_among_live_ones_is_reaped_alone
             }
+            queue {
+                a_queued_run_is_claimed_by_a_worker_of_another_process
+                queued_runs_come_oldest_first_and_only_those_that_no_limit_holds_back
+                a_start_that_waits_keeps_its_run_for_itself
+                a_run_for_the_queue_that_meets_a_live_one_is_recorded_as_skipped
+                i34_a_queued_run_expires_after_its_own_time
+                i34_a_claim_that_has_to_wait_never_shortens_a_place_in_the_queue
+                a_queued_run_can_be_cancelled_until_it_is_claimed
+                i10_of_two_workers_that_race_for_a_queued_run_one_gets_it
+                r12_limits_hold_exactly_under_16_workers_racing_1000_starts
+            }
             missing {
                 i09_before_the_first_completed_run_there_is_no_baseline
                 i09_a_skipped_run_is_no_baseline

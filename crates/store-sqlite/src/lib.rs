@@ -23,6 +23,7 @@ mod notes;
 mod open;
 mod pages;
 mod prune;
+mod queue;
 mod reap;
 mod rows;
 mod start;
@@ -32,11 +33,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lastseen_model::{ExternalId, PolicyType, RunId};
+use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId};
 use lastseen_store::{
-    Acknowledgement, Claim, ClaimTerms, DatabaseClock, Explanation, FinishRun, ItemPage, ItemQuery, Lease, ListingFailure, Missing,
-    MissingQuery, NewRun, PageRecord, PageStored, Pruned, Reaped, RegistryType, Result, Retention, RunDetail, RunLookup, RunQuery,
-    RunRecord, SelectionRecord, Start, Store, TenantRecord, TenantScope,
+    Acknowledgement, Claim, ClaimTerms, DatabaseClock, Enqueued, Explanation, FinishRun, ItemPage, ItemQuery, Lease, ListingFailure,
+    Missing, MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Result, Retention, RunDetail,
+    RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, TenantRecord, TenantScope,
 };
 use sqlx::SqlitePool;
 
@@ -66,12 +67,20 @@ impl Store for SqliteStore {
         reap::reap_expired(self).await
     }
 
+    async fn queued_runs(&self, limits: Limits, at_most: u32) -> Result<Vec<QueuedRun>> {
+        queue::queued_runs(self, limits, at_most).await
+    }
+
     async fn register_tenant(&self, scope: &TenantScope, name: Option<&str>) -> Result<()> {
         fleet::register_tenant(self, scope, name).await
     }
 
     async fn start_run(&self, scope: &TenantScope, run: &NewRun, terms: &ClaimTerms) -> Result<Start> {
         start::start_run(self, scope, run, terms).await
+    }
+
+    async fn enqueue_run(&self, scope: &TenantScope, run: &NewRun, guard: Guard) -> Result<Enqueued> {
+        queue::enqueue_run(self, scope, run, guard).await
     }
 
     async fn claim_run(&self, scope: &TenantScope, run: RunId, terms: &ClaimTerms) -> Result<Claim> {

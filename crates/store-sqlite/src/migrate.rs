@@ -11,7 +11,11 @@ use crate::error::of_opening;
 pub(crate) const APPLICATION_ID: i64 = 0x4c53_534e;
 
 /// Every step of the schema in order; the n-th makes version n (`PRAGMA user_version`). A released step is never changed.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_tables.sql"), include_str!("../migrations/0002_views.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_tables.sql"),
+    include_str!("../migrations/0002_views.sql"),
+    include_str!("../migrations/0003_queue.sql"),
+];
 
 /// The newest version known here.
 pub(crate) fn newest_version() -> i64 {

@@ -9,10 +9,12 @@ use crate::error::of_statement;
 pub(crate) async fn acknowledge(store: &SqliteStore, scope: &TenantScope, note: &Acknowledgement) -> Result<bool> {
     let mut tx = store.write().await?;
     let now = tx.now;
+    // `at_no` is the item's last sighting as whoever notes it could see it, and not where the sequence stands (what its table says was
+    // so before): a number that is given out to a page may be ahead of what is committed, where pages are stored side by side.
     let done = sqlx::query(
         "INSERT INTO acknowledgements (tenant_id, policy_type, external_id, author, note, acknowledged_at, at_no)
-         SELECT c.tenant_id, c.policy_type, c.external_id, ?4, ?5, ?6, s.last_no FROM catalogue c, sequence s
-         WHERE c.tenant_id = ?1 AND c.policy_type = ?2 AND c.external_id = ?3
+         SELECT e.tenant_id, e.policy_type, e.external_id, ?4, ?5, ?6, e.last_seen_no FROM item_evidence e
+         WHERE e.tenant_id = ?1 AND e.policy_type = ?2 AND e.external_id = ?3
          ON CONFLICT (tenant_id, policy_type, external_id) DO UPDATE SET
              author = excluded.author, note = excluded.note, acknowledged_at = excluded.acknowledged_at, at_no = excluded.at_no",
     )

@@ -6,9 +6,9 @@ use lastseen_store::{Claim, ClaimTerms, ClaimedRun, Lease, NewRun, Result, Start
 use crate::SqliteStore;
 use crate::error::of_statement;
 use crate::finish::record_error;
-use crate::fleet::know_tenant;
 use crate::history::read_run;
 use crate::lease::micros;
+use crate::queue::{Taker, enqueue};
 use crate::reap::reap;
 use crate::rows::Fields;
 use crate::transaction::{WriteTx, met};
@@ -16,13 +16,9 @@ use crate::transaction::{WriteTx, met};
 pub(crate) async fn start_run(store: &SqliteStore, scope: &TenantScope, run: &NewRun, terms: &ClaimTerms) -> Result<Start> {
     let mut tx = store.write().await?;
     reap(&mut tx).await?;
-    know_tenant(&mut tx, scope, None).await?;
-    know_selection(&mut tx, scope, run).await?;
-
-    let refused = if enqueue(&mut tx, scope, run, terms).await? {
+    let refused = if enqueue(&mut tx, scope, run, terms.guard, Taker::Starter).await? {
         limit_reached(&mut tx, scope, terms).await?
     } else {
-        record_contended(&mut tx, scope, run, terms).await?;
         Some(ErrorCode::LockContended)
     };
     let start = match refused {
@@ -102,72 +98,8 @@ pub(crate) async fn skip(tx: &mut WriteTx, tenant: &str, run: &str, code: ErrorC
     met("skip", 1, done.rows_affected())
 }
 
-fn gone(verb: &'static str) -> StoreError {
+pub(crate) fn gone(verb: &'static str) -> StoreError {
     StoreError::RowsAffected { verb, expected: 1, actual: 0 }
-}
-
-async fn know_selection(tx: &mut WriteTx, scope: &TenantScope, run: &NewRun) -> Result<()> {
-    let now = tx.now;
-    sqlx::query(
-        "INSERT INTO selections (tenant_id, selection_hash, selection_payload, first_used_at) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (tenant_id, selection_hash) DO NOTHING",
-    )
-    .bind(scope.tenant().to_string())
-    .bind(run.selection.hash().to_string())
-    .bind(run.selection.canonical())
-    .bind(now)
-    .execute(tx.db())
-    .await
-    .map_err(of_statement)?;
-    Ok(())
-}
-
-/// Puts the run into the queue, unless a live run of the selection is there: the partial unique index is the lock.
-async fn enqueue(tx: &mut WriteTx, scope: &TenantScope, run: &NewRun, terms: &ClaimTerms) -> Result<bool> {
-    let now = tx.now;
-    let done = sqlx::query(
-        "INSERT INTO sync_runs (tenant_id, run_id, selection_hash, selection_payload, status, correlation_id, \"trigger\",
-                                created_at, pending_until, guard_min_items, guard_percent)
-         VALUES (?1, ?2, ?3, ?4, 'pending', ?5, ?6, ?7, ?8, ?9, ?10)
-         ON CONFLICT (tenant_id, selection_hash) WHERE status IN ('pending', 'running') DO NOTHING",
-    )
-    .bind(scope.tenant().to_string())
-    .bind(run.run_id.to_string())
-    .bind(run.selection.hash().to_string())
-    .bind(run.selection.canonical())
-    .bind(run.correlation_id.to_string())
-    .bind(run.trigger.as_str())
-    .bind(now)
-    .bind(now.saturating_add(micros(run.pending_for)))
-    .bind(terms.guard.min_items)
-    .bind(terms.guard.percent)
-    .execute(tx.db())
-    .await
-    .map_err(of_statement)?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// Records a start that met a live run: skipped from its first moment, because it must never look live. [`skip`] adds the code.
-async fn record_contended(tx: &mut WriteTx, scope: &TenantScope, run: &NewRun, terms: &ClaimTerms) -> Result<()> {
-    let now = tx.now;
-    let done = sqlx::query(
-        "INSERT INTO sync_runs (tenant_id, run_id, selection_hash, selection_payload, status, correlation_id, \"trigger\",
-                                created_at, finished_at, guard_min_items, guard_percent)
-         VALUES (?1, ?2, ?3, ?4, 'skipped', ?5, ?6, ?7, ?7, ?8, ?9)",
-    )
-    .bind(scope.tenant().to_string())
-    .bind(run.run_id.to_string())
-    .bind(run.selection.hash().to_string())
-    .bind(run.selection.canonical())
-    .bind(run.correlation_id.to_string())
-    .bind(run.trigger.as_str())
-    .bind(now)
-    .bind(terms.guard.min_items)
-    .bind(terms.guard.percent)
-    .execute(tx.db())
-    .await
-    .map_err(of_statement)?;
-    met("start_run", 1, done.rows_affected())
 }
 
 /// Which limit has no slot left for a run of this tenant; the limit on all runs is asked first. The write lock makes the count hold until the claim
@@ -191,15 +123,18 @@ async fn limit_reached(tx: &mut WriteTx, scope: &TenantScope, terms: &ClaimTerms
     })
 }
 
+/// Lets a pending run live on. A place in the queue may be given for long; asking for a slot must not shorten it.
 async fn wait_on(tx: &mut WriteTx, scope: &TenantScope, run: RunId, terms: &ClaimTerms) -> Result<()> {
     let until = tx.now.saturating_add(micros(terms.pending_for));
-    let done = sqlx::query("UPDATE sync_runs SET pending_until = ?3 WHERE tenant_id = ?1 AND run_id = ?2 AND status = 'pending'")
-        .bind(scope.tenant().to_string())
-        .bind(run.to_string())
-        .bind(until)
-        .execute(tx.db())
-        .await
-        .map_err(of_statement)?;
+    let done = sqlx::query(
+        "UPDATE sync_runs SET pending_until = max(pending_until, ?3) WHERE tenant_id = ?1 AND run_id = ?2 AND status = 'pending'",
+    )
+    .bind(scope.tenant().to_string())
+    .bind(run.to_string())
+    .bind(until)
+    .execute(tx.db())
+    .await
+    .map_err(of_statement)?;
     met("claim_run", 1, done.rows_affected())
 }
 

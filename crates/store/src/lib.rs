@@ -17,7 +17,7 @@ mod scope;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lastseen_model::{ExternalId, PolicyType, RunId};
+use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId};
 
 pub use clock::{DatabaseClock, ManualClock};
 pub use error::{OpenProblem, StoreError};
@@ -27,8 +27,8 @@ pub use read::{
 };
 pub use retention::{Pruned, Retention};
 pub use run::{
-    Claim, ClaimTerms, ClaimedRun, FinishRun, Lease, ListingFailure, ListingPage, ListingRecord, NewRun, PageRecord, PageStored, Reaped,
-    RegistryType, RunCounts, RunDetail, RunError, RunLookup, RunQuery, RunRecord, ScopedType, Start, Traffic,
+    Claim, ClaimTerms, ClaimedRun, Enqueued, FinishRun, Lease, ListingFailure, ListingPage, ListingRecord, NewRun, PageRecord, PageStored,
+    QueuedRun, Reaped, RegistryType, RunCounts, RunDetail, RunError, RunLookup, RunQuery, RunRecord, ScopedType, Start, Traffic,
 };
 pub use scope::TenantScope;
 
@@ -49,8 +49,13 @@ pub trait Store: Send + Sync + 'static {
 
     /// Ends what has expired, of every tenant: a running run whose lease is over becomes `failed` with `worker_lost`, its open
     /// listings `incomplete` when begun and else `not_started`; a pending run past its expiry becomes `skipped` with
-    /// `worker_lost`. [`Store::start_run`] and [`Store::claim_run`] do this first, in their own transaction.
+    /// `worker_lost`. [`Store::start_run`], [`Store::enqueue_run`] and [`Store::claim_run`] do this first, in their own transaction.
     async fn reap_expired(&self) -> Result<Reaped>;
+
+    /// Queued runs that a worker may try to claim now, oldest first, at most `at_most`: none while `limits.global` runs are running,
+    /// and none of a tenant that has `limits.per_tenant` running. Runs that a waiting start keeps for itself are not among them. A
+    /// hint: it reaps nothing, and the claim decides.
+    async fn queued_runs(&self, limits: Limits, at_most: u32) -> Result<Vec<QueuedRun>>;
 
     // --- a run, from start to finish ---
 
@@ -62,7 +67,12 @@ pub trait Store: Send + Sync + 'static {
     /// when the run says [`lastseen_model::OnLimit::Wait`]. On a claim every listing of the scope is made with its `known_before`.
     async fn start_run(&self, scope: &TenantScope, run: &NewRun, terms: &ClaimTerms) -> Result<Start>;
 
-    /// Claims a pending run, or finds that it has to wait on (which renews its expiry) or is no longer pending.
+    /// Puts a run into the queue, for a worker of any process; [`NewRun::on_limit`] has no say. Also records the selection's first
+    /// use and makes the tenant known. Reaps first. Meets a live run of the selection: recorded as `skipped` with `lock_contended`.
+    async fn enqueue_run(&self, scope: &TenantScope, run: &NewRun, guard: Guard) -> Result<Enqueued>;
+
+    /// Claims a pending run, or finds that it has to wait on (which lets it live [`ClaimTerms::pending_for`] from now, and never
+    /// shorter than it would have lived) or is no longer pending.
     async fn claim_run(&self, scope: &TenantScope, run: RunId, terms: &ClaimTerms) -> Result<Claim>;
 
     /// Ends a pending run as `skipped` with `cancelled`; whether it was pending.

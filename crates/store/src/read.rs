@@ -350,7 +350,7 @@ mod tests {
             let cursor = Cursor { policy_type: "mobileApp".parse().expect("key"), external_id: id.parse().expect("id") };
             assert_eq!(cursor.to_string().parse(), Ok(cursor));
         }
-        for wrong in ["", "mobileApp", "mobileApp:", "mobileApp:6", "mobileApp:zz", "mobileApp:ff", ":61"] {
+        for wrong in ["", "mobileApp", "mobileApp:", "mobileApp:6", "mobileApp:zz", "mobileApp:ff", "mobileApp:00", ":61"] {
             assert!(wrong.parse::<Cursor>().is_err(), "{wrong}");
         }
     }

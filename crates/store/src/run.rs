@@ -49,7 +49,7 @@ pub struct ClaimTerms {
     pub worker: WorkerId,
     /// How long the lease runs.
     pub lease_for: Duration,
-    /// How long a run that has to wait on stays pending.
+    /// How long from now a run that has to wait on stays pending at least.
     pub pending_for: Duration,
     /// The limits in force.
     pub limits: Limits,
@@ -81,6 +81,28 @@ pub enum Start {
     Skipped(Box<RunDetail>),
     /// It waits for a slot; [`crate::Store::claim_run`] asks again.
     Waiting(ErrorCode),
+}
+
+/// What came of putting a run into the queue.
+#[derive(Debug, Clone)]
+pub enum Enqueued {
+    /// It is there, `pending`, until a worker claims it or its time is over.
+    Queued(Box<RunDetail>),
+    /// It was recorded as skipped: the selection has a live run.
+    Contended(Box<RunDetail>),
+}
+
+/// A run that waits for a worker of any process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueuedRun {
+    /// Whose it is.
+    pub tenant_id: TenantId,
+    /// The run.
+    pub run_id: RunId,
+    /// What ties its requests together.
+    pub correlation_id: CorrelationId,
+    /// What it lists.
+    pub selection: Selection,
 }
 
 /// What came of a claim.

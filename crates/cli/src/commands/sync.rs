@@ -1,6 +1,5 @@
 //! `lastseen sync`.
 
-use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,11 +13,13 @@ use tokio_util::sync::CancellationToken;
 use crate::advice;
 use crate::app::{App, Tenant, selection};
 use crate::args;
+use crate::commands::queue::queue;
 use crate::commands::runs::{headline, unread};
 use crate::exit::Exit;
-use crate::output::{Screen, count, flags, selection_words};
+use crate::output::{Screen, count, flags, say, selection_words};
 use crate::problem::Problem;
 use crate::progress::Bars;
+use crate::signals::{self, Step};
 
 pub(crate) async fn run(app: &App, args: &args::Sync, screen: &mut Screen) -> Result<Exit, Problem> {
     let selection = selection(&args.selection)?;
@@ -29,7 +30,9 @@ pub(crate) async fn run(app: &App, args: &args::Sync, screen: &mut Screen) -> Re
         );
     }
     // What can be wrong with the configuration is found out before a database is made.
-    app.config.credential()?;
+    if !args.queue {
+        app.config.credential()?;
+    }
     let store = app.open().await?;
     let known = store.tenants().await?;
     let tenants: Vec<Tenant> = match (args.all_tenants, app.tenant) {
@@ -40,33 +43,19 @@ pub(crate) async fn run(app: &App, args: &args::Sync, screen: &mut Screen) -> Re
         (false, Some(tenant)) => vec![app.tenant_of(tenant, &known)],
         (false, None) => vec![app.known_tenant(&*store).await?],
     };
-    let engine = app.engine(store.clone())?;
-    engine.mirror_registry().await?;
-
-    let cancel = CancellationToken::new();
-    let interrupted = tokio::spawn(cancel_on_interrupt(cancel.clone()));
     let request = SyncRequest {
-        selection: selection.clone(),
+        selection,
         trigger: Trigger::Manual,
         on_limit: match args.on_limit {
             args::OnLimit::Skip => OnLimit::Skip,
             args::OnLimit::Wait => OnLimit::Wait,
         },
     };
-    let mut exit = Exit::Success;
-    let mut records = Vec::new();
-    for tenant in &tenants {
-        if cancel.is_cancelled() {
-            break;
-        }
-        let detail = sync_one(&engine, &*store, tenant, &request, screen, &cancel).await?;
-        exit = exit.worse(Exit::of_run(detail.record.status));
-        if !screen.is_json() {
-            report(tenant, &selection, types, &detail, screen)?;
-        }
-        records.push(detail);
-    }
-    interrupted.abort();
+    let (exit, records) = if args.queue {
+        queue(app, &*store, &tenants, &request, types, screen).await?
+    } else {
+        sync_each(app, &store, &tenants, &request, types, screen).await?
+    };
     if screen.is_json() {
         match records.as_slice() {
             [only] if !args.all_tenants => screen.json(only)?,
@@ -74,6 +63,36 @@ pub(crate) async fn run(app: &App, args: &args::Sync, screen: &mut Screen) -> Re
         }
     }
     Ok(exit)
+}
+
+/// One tenant after another, until somebody interrupts.
+async fn sync_each(
+    app: &App,
+    store: &Arc<dyn Store>,
+    tenants: &[Tenant],
+    request: &SyncRequest,
+    types: usize,
+    screen: &mut Screen,
+) -> Result<(Exit, Vec<RunDetail>), Problem> {
+    let engine = app.engine(store.clone())?;
+    engine.mirror_registry().await?;
+    let cancel = CancellationToken::new();
+    let step = Step { cancels: cancel.clone(), says: "finishing the run; once more stops at once" };
+    let heard = signals::heed(vec![step]);
+    let (mut exit, mut records) = (Exit::Success, Vec::new());
+    for tenant in tenants {
+        if cancel.is_cancelled() {
+            break;
+        }
+        let detail = sync_one(&engine, &**store, tenant, request, screen, &cancel).await?;
+        exit = exit.worse(Exit::of_run(detail.record.status));
+        if !screen.is_json() {
+            report(tenant, &request.selection, types, &detail, screen)?;
+        }
+        records.push(detail);
+    }
+    heard.abort();
+    Ok((exit, records))
 }
 
 /// One tenant, with bars where they can be drawn.
@@ -96,41 +115,6 @@ pub(crate) async fn sync_one(
     }
 }
 
-/// The first Ctrl-C, or a shutdown, ends the run in good order; the second ends the process at once.
-async fn cancel_on_interrupt(cancel: CancellationToken) {
-    if asked_to_end().await.is_err() {
-        tracing::warn!("signals can't be heard; the run can't be ended in good order by one");
-        return;
-    }
-    cancel.cancel();
-    say("finishing the run; once more stops at once");
-    if asked_to_end().await.is_ok() {
-        stop_at_once();
-    }
-}
-
-/// Waits for Ctrl-C, or for the signals by which a machine or a terminal says that it goes.
-#[cfg(unix)]
-async fn asked_to_end() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut terminate, mut hang_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
-    tokio::select! {
-        heard = tokio::signal::ctrl_c() => heard,
-        _ = terminate.recv() => Ok(()),
-        _ = hang_up.recv() => Ok(()),
-    }
-}
-
-#[cfg(not(unix))]
-async fn asked_to_end() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
-}
-
-/// A line on standard error; where nobody hears it, nothing is lost.
-fn say(line: &str) {
-    drop(writeln!(anstream::stderr(), "{line}"));
-}
-
 /// What a log or a pipe is told while it waits: that it waits.
 #[derive(Default)]
 struct Quiet(AtomicBool);
@@ -143,11 +127,6 @@ impl Observer for Quiet {
             say(&format!("waiting for a slot: {}", code.meaning()));
         }
     }
-}
-
-#[expect(clippy::exit, clippy::disallowed_methods, reason = "a person insisted; the lease expires and the run is recorded as failed")]
-fn stop_at_once() {
-    std::process::exit(130);
 }
 
 /// What came of a run, for people: the problems, then the answer, then the next step.
@@ -212,7 +191,7 @@ fn run_level(code: ErrorCode, context: &lastseen_model::ErrorContext, screen: &m
 
 fn skipped_next(code: Option<ErrorCode>) -> String {
     match code {
-        Some(ErrorCode::LockContended) => "next: wait for the other run; see it with `lastseen runs --status running`".to_owned(),
+        Some(ErrorCode::LockContended) => "next: wait for the other run; see it with `lastseen runs`".to_owned(),
         Some(ErrorCode::ConcurrencyLimitGlobal | ErrorCode::ConcurrencyLimitTenant) => {
             "next: run it again with --on-limit wait, or raise the limits in lastseen.toml".to_owned()
         }

@@ -15,6 +15,7 @@ pub(crate) struct FileConfig {
     pub(crate) database_url: Option<String>,
     pub(crate) graph: GraphConfig,
     pub(crate) run: RunConfig,
+    pub(crate) worker: WorkerConfig,
     pub(crate) limits: LimitsConfig,
     pub(crate) guard: GuardConfig,
     /// Names for tenants, by GUID.
@@ -43,8 +44,17 @@ pub(crate) struct RunConfig {
     pub(crate) lease: Option<Length>,
     pub(crate) renew_every: Option<Length>,
     pub(crate) pending_for: Option<Length>,
+    pub(crate) queued_for: Option<Length>,
     pub(crate) store_patience: Option<Length>,
     pub(crate) paths_at_once: Option<usize>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct WorkerConfig {
+    pub(crate) runs_at_once: Option<usize>,
+    pub(crate) poll_every: Option<Length>,
+    pub(crate) drain_for: Option<Length>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -3,13 +3,14 @@
 mod file;
 #[cfg(test)]
 mod keys;
+mod worker;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
-use lastseen_engine::EngineSettings;
+use lastseen_engine::{EngineSettings, WorkerSettings};
 use lastseen_graph::{Credential, Endpoints, GraphSettings, Origin};
 use lastseen_model::{Guard, Limits, TenantId};
 use secrecy::SecretString;
@@ -34,6 +35,7 @@ pub(crate) struct Config {
     pub(crate) database: PathBuf,
     pub(crate) graph: GraphSettings,
     pub(crate) engine: EngineSettings,
+    worker: WorkerSettings,
     pub(crate) names: BTreeMap<TenantId, String>,
     client_id: Option<String>,
     secret: Secret,
@@ -74,6 +76,7 @@ impl Config {
             secret,
             graph: graph_settings(&file.graph)?,
             engine: engine_settings(&file.run, &file.limits, &file.guard)?,
+            worker: worker::of_file(&file.worker)?,
             names: file.tenants.into_iter().map(|(tenant, config)| (tenant, config.name)).collect(),
         })
     }
@@ -84,13 +87,14 @@ impl Config {
             database: database.to_owned(),
             graph: GraphSettings { endpoints: Endpoints { authority: origin.clone(), graph: origin.clone() }, ..GraphSettings::default() },
             engine: EngineSettings::default(),
+            worker: WorkerSettings::default(),
             names,
             client_id: Some(client_id),
             secret: Secret::Given(secret.into()),
         }
     }
 
-    /// The credential, needed by `sync` alone.
+    /// The credential, needed by what asks Microsoft alone.
     pub(crate) fn credential(&self) -> Result<Credential, Problem> {
         let missing = |what: &str| {
             Problem::usage(format!("no {what}"))
@@ -200,6 +204,7 @@ fn engine_settings(file: &RunConfig, limits: &LimitsConfig, guard: &GuardConfig)
         lease: within("run.lease", file.lease, 10, 3_600)?.unwrap_or(defaults.lease),
         renew_every: within("run.renew_every", file.renew_every, 1, 1_800)?.unwrap_or(defaults.renew_every),
         pending_for: within("run.pending_for", file.pending_for, 10, 86_400)?.unwrap_or(defaults.pending_for),
+        queued_for: within("run.queued_for", file.queued_for, 60, 604_800)?.unwrap_or(defaults.queued_for),
         store_patience: within("run.store_patience", file.store_patience, 1, 3_600)?.unwrap_or(defaults.store_patience),
         paths_at_once: between("run.paths_at_once", file.paths_at_once, 1, 64)?.unwrap_or(defaults.paths_at_once),
         limits: Limits {

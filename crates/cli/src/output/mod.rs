@@ -4,6 +4,13 @@ mod screen;
 mod table;
 mod words;
 
+use std::io::Write;
+
 pub(crate) use screen::Screen;
-pub(crate) use table::Table;
+pub(crate) use table::{Table, plain};
 pub(crate) use words::{ago, count, exact, flags, grouped, seconds, selection_words};
+
+/// A line on standard error; where nobody hears it, nothing is lost.
+pub(crate) fn say(line: &str) {
+    drop(writeln!(anstream::stderr(), "{line}"));
+}

@@ -21,6 +21,10 @@ use crate::support::{COMPLIANCE, CONFIGURATION, World, code, contains, text};
 #[case::bad_limit(&["items", "--limit", "0"], "--limit")]
 #[case::bad_hash(&["missing", "--selection", "abc"], "64 lowercase hexadecimal digits")]
 #[case::other_database(&["items", "--database", "postgres://localhost/lastseen"], "SQLite only")]
+#[case::no_slot(&["serve", "--runs-at-once", "0"], "--runs-at-once must be between 1 and 64")]
+#[case::no_length(&["serve", "--drain-for", "soon"], "--drain-for")]
+#[case::one_tenants_worker(&["serve", "--tenant", "@"], "--tenant has no say")]
+#[case::no_waiting_in_the_queue(&["sync", "--queue", "--tenant", "@", "--on-limit", "wait"], "--on-limit")]
 #[case::bad_log(&["types", "--log", "=="], "--log")]
 fn bad_input_is_refused_with_its_name_and_exit_code_2(#[case] words: &[&str], #[case] message: &str) {
     let world = World::new(1, 1);

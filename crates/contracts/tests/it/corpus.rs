@@ -70,7 +70,11 @@ fn r17_every_real_object_becomes_an_observation() {
             }
             Err(rejection) => {
                 // The only reason an object of a tenant may be refused: it has no usable id.
-                assert!(matches!(rejection, Rejection::NoId | Rejection::EmptyId | Rejection::LongId), "{}: {rejection:?}", contract.path);
+                assert!(
+                    matches!(rejection, Rejection::NoId | Rejection::EmptyId | Rejection::LongId | Rejection::NulInId),
+                    "{}: {rejection:?}",
+                    contract.path
+                );
                 assert!(id.is_none_or(|id| id.is_empty() || id.len() > 512), "{}: {rejection:?}", contract.path);
             }
         }

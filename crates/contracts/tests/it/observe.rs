@@ -77,6 +77,13 @@ fn i19_an_id_has_at_most_512_bytes_however_it_is_written(#[case] unit: &str, #[c
 }
 
 #[rstest]
+#[case(r#""\u0000""#)]
+#[case(r#""a\u0000b""#)]
+fn i19_an_id_that_holds_u_0000_identifies_nothing(#[case] id: &str) {
+    assert_eq!(observe(BASKETS, &format!(r#"{{"id": {id}}}"#)).expect_err("rejected"), Rejection::NulInId);
+}
+
+#[rstest]
 #[case("T_8c2f0c1e-5a54-4c0e-9d6b-3f1f0f6b7a10")]
 #[case("8c2f0c1e-5a54-4c0e-9d6b-3f1f0f6b7a10_DefaultLimit")]
 #[case("0")]

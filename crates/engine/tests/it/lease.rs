@@ -13,7 +13,8 @@ use lastseen_store::RunQuery;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{SwiftTimer, World, request};
+use crate::support::{ShortWaits, SwiftTimer, World, request};
+use crate::unsteady::Unsteady;
 
 const CONFIGURATION: &str = "deviceConfiguration";
 
@@ -113,4 +114,40 @@ async fn i11_a_killed_worker_is_reaped_by_the_next_start() {
     assert_eq!(next.record.status, RunStatus::Success);
     let runs = world.store.runs(&world.scope(), &RunQuery { limit: 10, ..RunQuery::default() }).await.expect("runs");
     assert_eq!(runs[1].error_codes, [ErrorCode::WorkerLost]);
+}
+
+/// An engine over a store that has bad days, whose short waits are over at once.
+fn over(world: &World, store: &Arc<Unsteady>) -> Engine {
+    let graph = GraphClient::new(world.graph.clone(), world.credential(), Arc::new(SwiftTimer::default())).expect("a client");
+    Engine::new(store.clone(), graph, Arc::new(ShortWaits), new_worker_id(), world.settings.clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i12_an_end_that_was_committed_while_its_answer_was_lost_is_found_and_told() {
+    let world = World::with_size(3).await;
+    let store = Unsteady::new(world.store.clone());
+    store.lost_answers.store(1, Ordering::SeqCst);
+    let ended = over(&world, &store).sync(&world.scope(), &request(&[CONFIGURATION]), Arc::new(Silent), CancellationToken::new()).await;
+    let ended = ended.expect("the run's record");
+    assert_eq!((ended.record.status, store.ends_asked.load(Ordering::SeqCst)), (RunStatus::Success, 2));
+    assert_eq!(world.store.run(&world.scope(), ended.record.run_id).await.expect("answers"), Some(ended));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i12_an_end_that_was_not_committed_before_the_run_was_reaped_is_a_lost_lease() {
+    let world = World::with_size(3).await;
+    let store = Unsteady::new(world.store.clone());
+    store.hold_ends();
+    store.ends_away.store(1, Ordering::SeqCst);
+    let (engine, scope) = (over(&world, &store), world.scope());
+    let run =
+        tokio::spawn(async move { engine.sync(&scope, &request(&[CONFIGURATION]), Arc::new(Silent), CancellationToken::new()).await });
+    while store.ends_asked.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    world.clock.advance(Duration::from_secs(61));
+    assert_eq!(world.store.reap_expired().await.expect("reaps").failed.len(), 1);
+    store.may_end.add_permits(2);
+    let lost = run.await.expect("no panic");
+    assert!(matches!(lost, Err(SyncError::LeaseLost(_))), "{lost:?}");
 }

@@ -3,3 +3,5 @@
 mod lease;
 mod support;
 mod sync;
+mod unsteady;
+mod worker;

@@ -110,6 +110,11 @@ async fn r23_a_partial_run_gives_low_confidence_and_says_why() {
 #[case::no_value(FaultAction::NoValue, ListingOutcome::Incomplete, ErrorCode::GraphInvalidResponse)]
 #[case::too_deep(FaultAction::Deep, ListingOutcome::Incomplete, ErrorCode::GraphInvalidResponse)]
 #[case::object_without_id(FaultAction::RejectedObject(RejectedObject::NoId), ListingOutcome::Incomplete, ErrorCode::ItemRejected)]
+#[case::object_with_a_nul_in_its_id(
+    FaultAction::RejectedObject(RejectedObject::NulId),
+    ListingOutcome::Incomplete,
+    ErrorCode::ItemRejected
+)]
 #[case::null_object(FaultAction::RejectedObject(RejectedObject::Null), ListingOutcome::Incomplete, ErrorCode::ItemRejected)]
 #[tokio::test(flavor = "multi_thread")]
 async fn i15_each_failure_has_its_code_and_never_makes_a_listing_complete(

@@ -226,6 +226,7 @@ async fn an_object_that_cannot_be_identified_leaves_the_others_of_its_page_alone
         RejectedObject::NoId,
         RejectedObject::EmptyId,
         RejectedObject::LongId,
+        RejectedObject::NulId,
         RejectedObject::NumberId,
         RejectedObject::Null,
         RejectedObject::Text,

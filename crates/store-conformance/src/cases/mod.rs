@@ -9,4 +9,5 @@ pub(crate) mod leases;
 pub(crate) mod lifecycle;
 pub(crate) mod missing;
 pub(crate) mod pages;
+pub(crate) mod queue;
 pub(crate) mod retention;

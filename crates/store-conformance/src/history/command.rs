@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lastseen_model::{ExternalId, PolicyType, RunId, TenantId};
+use lastseen_model::{ExternalId, Guard, PolicyType, RunId, TenantId};
 use lastseen_store::{
     Acknowledgement, ClaimTerms, FinishRun, ListingFailure, NewRun, PageRecord, PageStored, Pruned, Reaped, Retention, RunDetail,
 };
@@ -14,6 +14,8 @@ use crate::model::{ClaimSaid, Model, Refusal, StartSaid};
 pub(crate) enum Command {
     /// `start_run`
     Start(NewRun, ClaimTerms),
+    /// `enqueue_run`
+    Enqueue(NewRun, Guard),
     /// `claim_run`
     Claim(RunId, ClaimTerms),
     /// `cancel_pending`
@@ -43,8 +45,10 @@ pub(crate) enum Command {
 pub(crate) enum Effect {
     /// A start or claim gave the run to the worker.
     Claimed,
-    /// A start was recorded as skipped, or a claim found the run not pending; the run as it is.
+    /// A start or a run for the queue was recorded as skipped, or a claim found the run not pending; the run as it is.
     NotClaimed(Box<RunDetail>),
+    /// It is in the queue; the run as it is.
+    Queued(Box<RunDetail>),
     /// It waits.
     Waiting(lastseen_model::ErrorCode),
     /// The tenant has no such run.
@@ -76,6 +80,11 @@ impl Model {
                 StartSaid::Skipped => detail(self, new.run_id),
                 StartSaid::Waiting(code) => Effect::Waiting(code),
             },
+            Command::Enqueue(new, guard) => {
+                let queued = self.enqueue(tenant, new, *guard);
+                let run = self.detail(tenant, new.run_id).map(Box::new);
+                run.map_or(Effect::NoSuchRun, if queued { Effect::Queued } else { Effect::NotClaimed })
+            }
             Command::Claim(run, terms) => match self.claim(tenant, *run, terms) {
                 ClaimSaid::Claimed => Effect::Claimed,
                 ClaimSaid::Ended => detail(self, *run),

@@ -1,12 +1,12 @@
 //! Holds every answer of the database against the model's.
 
-use lastseen_model::{Confidence, Reference, TenantId};
+use lastseen_model::{Confidence, Limits, Reference, TenantId};
 use lastseen_store::{ItemQuery, Missing, MissingQuery, RunQuery, Store, TenantScope};
 use proptest::{prop_assert, prop_assert_eq};
 
-use super::player::{Played, Player, selections, tenant_of};
+use super::player::{LIMITS, Played, Player, selections, tenant_of};
 use super::same::same;
-use super::tally::PASSED_OVER;
+use super::tally::{PASSED_OVER, QUEUED_BEHIND_A_LIMIT};
 use crate::model::MissingSaid;
 use crate::world;
 
@@ -17,6 +17,9 @@ impl Player<'_> {
     /// Compares all that is derived, for the tenants that a move may have touched. Nothing that is derived depends on the clock,
     /// so a move without a command changes no answer.
     pub(crate) async fn compare(&mut self) -> Played<()> {
+        if !self.touched.is_empty() {
+            self.compare_queue().await?;
+        }
         for part in std::mem::take(&mut self.touched) {
             let tenant = tenant_of(part);
             for chosen in selections() {
@@ -51,6 +54,23 @@ impl Player<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The queue is of all tenants, so every command may have changed it.
+    async fn compare_queue(&mut self) -> Played<()> {
+        let said = self.model.queued(LIMITS);
+        let all = self.model.queued(Limits { global: u32::MAX, per_tenant: u32::MAX });
+        if said.len() < all.len() {
+            self.tally.met(QUEUED_BEHIND_A_LIMIT);
+        }
+        let Some(database) = &mut self.database else { return Ok(()) };
+        let found = database.store().queued_runs(LIMITS, 1_000).await.expect("queued runs");
+        for run in &found {
+            let record = self.model.run(run.tenant_id, run.run_id).map(|run| &run.record);
+            let known = record.map(|record| (record.correlation_id, record.selection_payload.clone()));
+            same("a queued run", &Some((run.correlation_id, run.selection.clone())), &known)?;
+        }
+        same("the queue", &found.iter().map(|run| run.run_id).collect::<Vec<_>>(), &said)
     }
 
     /// Compares what is too much to compare after every move: all runs' details, explanations, views.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lastseen_model::{RunId, SequenceNo, TenantId};
-use lastseen_store::{Claim, Lease, Start, Store, StoreError};
+use lastseen_store::{Claim, Enqueued, Lease, Start, Store, StoreError};
 
 use super::command::{Command, Effect};
 use crate::backend::TestDatabase;
@@ -60,6 +60,10 @@ impl<'a> Database<'a> {
                 }
                 Start::Skipped(run) => Effect::NotClaimed(run),
                 Start::Waiting(code) => Effect::Waiting(code),
+            }),
+            Command::Enqueue(new, guard) => store.enqueue_run(&scope, new, *guard).await.map(|enqueued| match enqueued {
+                Enqueued::Queued(run) => Effect::Queued(run),
+                Enqueued::Contended(run) => Effect::NotClaimed(run),
             }),
             Command::Claim(run, terms) => store.claim_run(&scope, *run, terms).await.map(|claim| match claim {
                 Claim::Claimed(claimed) => {

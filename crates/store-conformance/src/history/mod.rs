@@ -4,6 +4,7 @@ mod command;
 mod compare;
 mod database;
 mod ops;
+mod paths;
 mod player;
 mod same;
 mod tally;

@@ -12,6 +12,8 @@ pub(crate) enum Op {
     Sync { tenant: u8, selection: u8, min_items: u8, paths: [PathTold; 4], ending: u8 },
     /// A start that leaves the run open.
     Start { tenant: u8, selection: u8, min_items: u8, wait: bool },
+    /// A run for the queue.
+    Enqueue { tenant: u8, selection: u8, min_items: u8 },
     /// A claim of a run, most often a pending one.
     Claim { run: u8 },
     /// A cancellation of a run, most often a pending one.
@@ -112,9 +114,10 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         28 => (tenant(), selection(), 1u8..6, paths(), ending())
             .prop_map(|(tenant, selection, min_items, paths, ending)| Op::Sync { tenant, selection, min_items, paths, ending }),
-        10 => (tenant(), selection(), 1u8..6, prop::bool::weighted(0.7))
+        12 => (tenant(), selection(), 1u8..6, prop::bool::weighted(0.8))
             .prop_map(|(tenant, selection, min_items, wait)| Op::Start { tenant, selection, min_items, wait }),
-        3 => any::<u8>().prop_map(|run| Op::Claim { run }),
+        2 => (tenant(), selection(), 1u8..6).prop_map(|(tenant, selection, min_items)| Op::Enqueue { tenant, selection, min_items }),
+        4 => any::<u8>().prop_map(|run| Op::Claim { run }),
         1 => any::<u8>().prop_map(|run| Op::Cancel { run }),
         1 => (any::<u8>(), 0u8..4).prop_map(|(run, path)| Op::Begin { run, path }),
         10 => (any::<u8>(), 0u8..4, page).prop_map(|(run, path, page)| Op::Page { run, path, page }),

@@ -4,19 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use lastseen_model::{
-    Ending, ErrorCode, ErrorContext, Guard, Limits, OnLimit, PageEnd, PolicyType, RunId, RunStatus, TenantId, Trigger, WorkerId,
-};
-use lastseen_store::{
-    Acknowledgement, ClaimTerms, FinishRun, ListingFailure, ListingPage, NewRun, PageRecord, Retention, RunError, Traffic,
-};
+use lastseen_model::{Ending, ErrorCode, ErrorContext, Guard, Limits, OnLimit, PolicyType, RunId, RunStatus, TenantId, Trigger, WorkerId};
+use lastseen_store::{Acknowledgement, ClaimTerms, FinishRun, ListingFailure, NewRun, Retention, RunError, Traffic};
 use proptest::test_runner::TestCaseError;
 
 use super::command::{Command, Effect};
 use super::database::Database;
 use super::ops::{Op, PageTold, PathTold};
+use super::paths::FAILURES;
 use super::same::same;
-use super::tally::Tally;
+use super::tally::{QUEUED_AND_CLAIMED, Tally};
 use super::tenancy::Tenancy;
 use crate::model::{Model, Run};
 use crate::world::{self, Chosen};
@@ -25,21 +22,16 @@ use crate::world::{self, Chosen};
 const LEASE: Duration = Duration::from_mins(1);
 /// How long a run may wait.
 const PENDING: Duration = Duration::from_secs(90);
+/// How long a run may be in the queue; longer than a claim that has to wait would let it.
+const QUEUED: Duration = Duration::from_secs(200);
 /// How long a move takes.
 const TICK: Duration = Duration::from_millis(1);
 /// What a history may wait for.
 const STEPS: [u64; 6] = [1, 10, 25, 61, 100, 700];
 /// Ages that retention is asked about.
 const AGES: [u64; 4] = [0, 30, 300, 3_600];
-/// How paths break off.
-const FAILURES: [ErrorCode; 6] = [
-    ErrorCode::GraphForbidden,
-    ErrorCode::GraphThrottled,
-    ErrorCode::GraphFeatureUnavailable,
-    ErrorCode::GraphTimeout,
-    ErrorCode::GraphInvalidResponse,
-    ErrorCode::StoreUnavailable,
-];
+/// How many runs may be running.
+pub(super) const LIMITS: Limits = Limits { global: 3, per_tenant: 2 };
 
 /// The selections of a history; they overlap. Two have one type alone of the path that two types share.
 pub(super) fn selections() -> [Chosen; 5] {
@@ -57,11 +49,11 @@ pub(crate) struct Player<'a> {
     pub(super) model: Model,
     pub(super) database: Option<Database<'a>>,
     pub(super) tally: &'a mut Tally,
-    tenancies: [Tenancy; 2],
+    pub(super) tenancies: [Tenancy; 2],
     /// Hash and version of each type's contract.
     contracts: [(u8, u8); 5],
     /// Paths of runs on which an object was rejected.
-    rejecting: BTreeSet<(RunId, &'static str)>,
+    pub(super) rejecting: BTreeSet<(RunId, &'static str)>,
     runs_made: u64,
     /// Whose answers may have changed since they were compared.
     pub(super) touched: BTreeSet<u8>,
@@ -95,6 +87,7 @@ impl<'a> Player<'a> {
                 let on_limit = if *wait { OnLimit::Wait } else { OnLimit::Skip };
                 self.start(*tenant, *selection, *min_items, on_limit).await.map(|_| ())
             }
+            Op::Enqueue { tenant, selection, min_items } => self.enqueue(*tenant, *selection, *min_items).await,
             Op::Claim { run } => match self.pick(*run, |status| status == RunStatus::Pending).or_else(|| self.pick(*run, |_| true)) {
                 Some((tenant, run)) => {
                     let Some(terms) = self.terms_again(tenant, run) else { return Ok(()) };
@@ -196,54 +189,32 @@ impl<'a> Player<'a> {
         self.send(tenant, Command::Finish(run, finish(ending))).await.map(|_| ())
     }
 
-    async fn tell_path(&mut self, tenant: u8, run: RunId, types: Vec<PolicyType>, told: PathTold) -> Played<()> {
-        let page = |mask, last| PageTold { mask, twice: false, rejected: 0, last };
-        let (pages, broken) = match told {
-            PathTold::Whole { pages } => ((1..=pages).map(|n| page(u16::MAX, n == pages)).collect(), None),
-            PathTold::LeavesOut { mask } => (vec![page(mask, true)], None),
-            PathTold::BreaksOff { mask, code } => (vec![page(mask, false)], Some(FAILURES[usize::from(code) % FAILURES.len()])),
-            PathTold::Fails { code } => (Vec::new(), Some(FAILURES[usize::from(code) % FAILURES.len()])),
-            PathTold::Unavailable => (Vec::new(), Some(ErrorCode::GraphFeatureUnavailable)),
-            PathTold::Rejects => (vec![PageTold { rejected: 1, ..page(u16::MAX, true) }], None),
-            PathTold::NotStarted => (Vec::new(), None),
-        };
-        for (number, page) in (1..).zip(pages) {
-            let page = self.page(run, &types, number, page);
-            self.send(tenant, Command::Page(run, page)).await?;
-        }
-        if let Some(code) = broken {
-            self.send(tenant, Command::Fail(run, failure(types, code))).await?;
-        }
-        Ok(())
-    }
-
-    async fn complete(&mut self, tenant: u8, run: RunId) -> Played<()> {
-        for (pages, types) in self.paths(tenant, run) {
-            let open = self.run(tenant, run).and_then(|run| run.listing(types.first()?)).is_some_and(|listing| listing.outcome.is_none());
-            if open {
-                let page = self.page(run, &types, pages + 1, PageTold { mask: u16::MAX, twice: true, rejected: 0, last: true });
-                self.send(tenant, Command::Page(run, page)).await?;
-            }
-        }
-        self.send(tenant, Command::Finish(run, finish(0))).await.map(|_| ())
-    }
-
     async fn start(&mut self, tenant: u8, selection: u8, min_items: u8, on_limit: OnLimit) -> Played<Option<RunId>> {
+        let chosen = &selections()[usize::from(selection)];
+        let new = self.new_run(chosen, on_limit, PENDING)?;
+        let terms = self.terms(chosen, min_items);
+        let run = new.run_id;
+        let effect = self.send(tenant, Command::Start(new, terms)).await?;
+        Ok((effect == Effect::Claimed).then_some(run))
+    }
+
+    async fn enqueue(&mut self, tenant: u8, selection: u8, min_items: u8) -> Played<()> {
+        let new = self.new_run(&selections()[usize::from(selection)], OnLimit::Wait, QUEUED)?;
+        let guard = Guard { min_items: u32::from(min_items), percent: 50 };
+        self.send(tenant, Command::Enqueue(new, guard)).await.map(|_| ())
+    }
+
+    fn new_run(&mut self, chosen: &Chosen, on_limit: OnLimit, pending_for: Duration) -> Played<NewRun> {
         self.runs_made += 1;
         let run_id = numbered(self.runs_made);
-        let chosen = &selections()[usize::from(selection)];
-        let new = NewRun {
+        Ok(NewRun {
             run_id: run_id.try_into().map_err(|_| TestCaseError::fail("a run id"))?,
             correlation_id: run_id.try_into().map_err(|_| TestCaseError::fail("a correlation id"))?,
             selection: chosen.selection.clone(),
             trigger: if on_limit == OnLimit::Wait { Trigger::Schedule } else { Trigger::Manual },
             on_limit,
-            pending_for: PENDING,
-        };
-        let terms = self.terms(chosen, min_items);
-        let run = new.run_id;
-        let effect = self.send(tenant, Command::Start(new, terms)).await?;
-        Ok((effect == Effect::Claimed).then_some(run))
+            pending_for,
+        })
     }
 
     fn terms(&self, chosen: &Chosen, min_items: u8) -> ClaimTerms {
@@ -256,7 +227,7 @@ impl<'a> Player<'a> {
             worker: WorkerId::new("worker-1"),
             lease_for: LEASE,
             pending_for: PENDING,
-            limits: Limits { global: 3, per_tenant: 2 },
+            limits: LIMITS,
             guard: Guard { min_items: u32::from(min_items), percent: 50 },
             types: chosen.types.iter().map(current).collect(),
         }
@@ -291,75 +262,7 @@ impl<'a> Player<'a> {
         self.send(door, command).await.map(|_| ())
     }
 
-    /// Sends what `make` makes of a path of a running run: an open one where there is any.
-    async fn on_path(
-        &mut self,
-        run: u8,
-        path: u8,
-        make: impl FnOnce(&mut Self, RunId, Vec<PolicyType>, u32) -> Option<Command>,
-    ) -> Played<()> {
-        let Some((tenant, run)) = self.pick(run, |status| status == RunStatus::Running) else { return Ok(()) };
-        let mut paths = self.paths(tenant, run);
-        let open = |types: &[PolicyType]| {
-            let listing = self.run(tenant, run).and_then(|run| run.listing(types.first()?));
-            listing.is_some_and(|listing| listing.outcome.is_none())
-        };
-        if path != 3 && paths.iter().any(|(_, types)| open(types)) {
-            paths.retain(|(_, types)| open(types));
-        }
-        let (pages, types) = paths.swap_remove(usize::from(path) % paths.len());
-        match make(self, run, types, pages) {
-            Some(command) => self.send(tenant, command).await.map(|_| ()),
-            None => Ok(()),
-        }
-    }
-
-    /// The next page of a path; it remembers whether the path rejected an object.
-    fn page(&mut self, run: RunId, types: &[PolicyType], number: u32, told: PageTold) -> PageRecord {
-        let path = types.first().map_or("", world::path_of);
-        if told.rejected > 0 {
-            self.rejecting.insert((run, path));
-        }
-        self.made_page(run, types, number, told)
-    }
-
-    fn made_page(&self, run: RunId, types: &[PolicyType], number: u32, told: PageTold) -> PageRecord {
-        let (tenant, listings) = [0, 1]
-            .into_iter()
-            .find_map(|tenant| Some((tenant, &self.run(tenant, run)?.listings)))
-            .map_or((0, &[][..]), |(tenant, listings)| (tenant, listings.as_slice()));
-        let part = |policy_type: &PolicyType| {
-            let scoped = listings.iter().map(|listing| &listing.scoped).find(|scoped| scoped.policy_type == *policy_type)?;
-            let mut observations = self.tenancies[usize::from(tenant)].observe(scoped, told.mask);
-            if told.twice {
-                observations.extend(observations.first().cloned());
-            }
-            Some(ListingPage { policy_type: policy_type.clone(), observations })
-        };
-        // The path holds the objects of its other types too.
-        let outside =
-            world::on_path(types.first().map_or("", world::path_of)).filter(|name| types.iter().all(|known| known.as_str() != *name));
-        let passed_over = outside.flat_map(|name| self.tenancies[usize::from(tenant)].ids(name, told.mask)).collect();
-        let rejecting = told.rejected > 0 || self.rejecting.contains(&(run, types.first().map_or("", world::path_of)));
-        let end = told.last.then_some(if rejecting { PageEnd::Rejected } else { PageEnd::Complete });
-        PageRecord { page: number, listings: types.iter().filter_map(part).collect(), passed_over, rejected: u32::from(told.rejected), end }
-    }
-
-    /// The paths of a run: pages stored, and the types in scope.
-    fn paths(&self, tenant: u8, run: RunId) -> Vec<(u32, Vec<PolicyType>)> {
-        let Some(run) = self.run(tenant, run) else { return Vec::new() };
-        let mut paths: Vec<(&str, u32, Vec<PolicyType>)> = Vec::new();
-        for listing in &run.listings {
-            let path = world::path_of(&listing.scoped.policy_type);
-            match paths.iter_mut().find(|known| known.0 == path) {
-                Some(known) => known.2.push(listing.scoped.policy_type.clone()),
-                None => paths.push((path, listing.pages, vec![listing.scoped.policy_type.clone()])),
-            }
-        }
-        paths.into_iter().map(|(_, pages, types)| (pages, types)).collect()
-    }
-
-    fn pick(&self, pick: u8, wanted: impl Fn(RunStatus) -> bool) -> Option<(u8, RunId)> {
+    pub(super) fn pick(&self, pick: u8, wanted: impl Fn(RunStatus) -> bool) -> Option<(u8, RunId)> {
         let of = |tenant: u8| self.model.runs_of(tenant_of(tenant)).iter().map(move |run| (tenant, run));
         let fitting: Vec<_> = of(0).chain(of(1)).filter(|(_, run)| wanted(run.record.status)).collect();
         let (tenant, run) = fitting.get(usize::from(pick) % fitting.len().max(1))?;
@@ -372,7 +275,7 @@ impl<'a> Player<'a> {
         keys.get(&(usize::from(pick) % keys.len().max(1))).cloned()
     }
 
-    fn run(&self, tenant: u8, run: RunId) -> Option<&Run> {
+    pub(super) fn run(&self, tenant: u8, run: RunId) -> Option<&Run> {
         self.model.run(tenant_of(tenant), run)
     }
 
@@ -384,9 +287,9 @@ impl<'a> Player<'a> {
     }
 
     /// Does a command in the model and the database, and says what came of it.
-    async fn send(&mut self, tenant: u8, command: Command) -> Played<Effect> {
+    pub(super) async fn send(&mut self, tenant: u8, command: Command) -> Played<Effect> {
         self.touched.insert(tenant);
-        if matches!(command, Command::Start(..) | Command::Claim(..) | Command::Reap) {
+        if matches!(command, Command::Start(..) | Command::Enqueue(..) | Command::Claim(..) | Command::Reap) {
             // These end what has expired, of every tenant.
             self.touched.extend([0, 1]);
         }
@@ -400,6 +303,11 @@ impl<'a> Player<'a> {
             }
             same(&command, &done, &said)?;
         }
+        if let (Command::Claim(run, _), Effect::Claimed) = (&command, &said)
+            && self.model.run(tenant, *run).is_some_and(|run| run.for_worker)
+        {
+            self.tally.met(QUEUED_AND_CLAIMED);
+        }
         self.tally.effect(&said);
         Ok(said)
     }
@@ -410,13 +318,13 @@ pub(super) fn tenant_of(part: u8) -> TenantId {
     world::tenant(part + 1)
 }
 
-fn failure(types: Vec<PolicyType>, code: ErrorCode) -> ListingFailure {
+pub(super) fn failure(types: Vec<PolicyType>, code: ErrorCode) -> ListingFailure {
     let context =
         ErrorContext { http_status: Some(418), page: Some(1), attempts: Some(3), retry_after_ms: Some(250), ..ErrorContext::default() };
     ListingFailure { types, code, context }
 }
 
-fn finish(ending: u8) -> FinishRun {
+pub(super) fn finish(ending: u8) -> FinishRun {
     let (ending, code) = match ending {
         1 => (Ending::SignInFailed, Some(ErrorCode::AuthFailed)),
         2 => (Ending::Cancelled, Some(ErrorCode::Cancelled)),

@@ -10,6 +10,13 @@ use crate::model::MissingSaid;
 /// A missing item of which nothing but an id that its run passed over says that it has another type now.
 pub(crate) const PASSED_OVER: &str = "missing: its id was passed over";
 
+/// A run that was put into the queue.
+const QUEUED: &str = "queue: a run";
+/// A run that was claimed from the queue.
+pub(crate) const QUEUED_AND_CLAIMED: &str = "queue: claimed";
+/// A run in the queue that no worker may try for now.
+pub(crate) const QUEUED_BEHIND_A_LIMIT: &str = "queue: behind a limit";
+
 /// How often each thing was met.
 #[derive(Debug, Default)]
 pub(crate) struct Tally(BTreeMap<String, u64>);
@@ -46,6 +53,7 @@ impl Tally {
                     self.met("claim: claimed already");
                 }
             }
+            Effect::Queued(_) => self.met(QUEUED),
             Effect::Waiting(_) => self.met("start: waiting"),
             Effect::Refused(refusal) => self.met(format!("refused: {refusal:?}")),
             Effect::Reaped(reaped) if !reaped.failed.is_empty() => self.met("reaped: failed"),
@@ -93,6 +101,9 @@ impl Tally {
             PASSED_OVER,
             "start: claimed",
             "start: waiting",
+            QUEUED,
+            QUEUED_AND_CLAIMED,
+            QUEUED_BEHIND_A_LIMIT,
             "refused: LeaseLost",
             "refused: OutOfOrder",
             "reaped: failed",

@@ -50,6 +50,8 @@ pub(crate) struct Run {
     pub(crate) record: RunRecord,
     /// Its number in the model's own sequence.
     pub(crate) no: Option<SequenceNo>,
+    /// Whether any worker may claim it, and not its starter alone.
+    pub(crate) for_worker: bool,
     /// When its place in the queue, or its lease, is over.
     expires: Timestamp,
     /// Every error, in order.
@@ -96,6 +98,7 @@ struct ItemRow {
 /// A person's note.
 struct Note {
     at: Timestamp,
+    /// The item's last sighting when it was noted.
     after_no: SequenceNo,
 }
 
@@ -145,9 +148,11 @@ impl Model {
 
     /// Puts a note beside an item; whether the item exists.
     pub(crate) fn acknowledge(&mut self, tenant: TenantId, key: Key) -> bool {
-        let note = Note { at: self.now, after_no: self.last_no };
-        let known = self.tenants.get_mut(&tenant).filter(|known| known.items.contains_key(&key));
-        known.map(|known| known.notes.insert(key, note)).is_some()
+        let at = self.now;
+        let Some(known) = self.tenants.get_mut(&tenant).filter(|known| known.items.contains_key(&key)) else { return false };
+        let after_no = known.last_sighting(&key).map_or(0, |sighting| sighting.no);
+        known.notes.insert(key, Note { at, after_no });
+        true
     }
 
     /// Takes a note back; whether there was one.

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use lastseen_model::{Ending, ErrorCode, ErrorContext, ListingOutcome, OnLimit, RunId, RunStatus, TenantId, Timestamp};
+use lastseen_model::{Ending, ErrorCode, ErrorContext, Guard, Limits, ListingOutcome, OnLimit, RunId, RunStatus, TenantId, Timestamp};
 use lastseen_store::{ClaimTerms, FinishRun, NewRun, Reaped, RunCounts, RunError, RunRecord, Traffic};
 
-use super::{Listing, Model, Run};
+use super::{Listing, Model, Run, Tenant};
 
 /// What a start comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,9 +66,45 @@ impl Model {
     /// Enqueues and claims.
     pub(crate) fn start(&mut self, tenant: TenantId, new: &NewRun, terms: &ClaimTerms) -> StartSaid {
         self.reap();
+        if !self.put(tenant, new, terms.guard, false) {
+            return StartSaid::Skipped;
+        }
+        match (self.limit_reached(tenant, terms.limits), new.on_limit) {
+            (None, _) => {
+                self.give(tenant, new.run_id, terms);
+                StartSaid::Claimed
+            }
+            (Some(code), OnLimit::Wait) => StartSaid::Waiting(code),
+            (Some(code), OnLimit::Skip) => {
+                let now = self.now;
+                if let Some(run) = self.run_mut(tenant, new.run_id) {
+                    run.skip(code, now);
+                }
+                StartSaid::Skipped
+            }
+        }
+    }
+
+    /// Enqueues for any worker; whether the run is in the queue.
+    pub(crate) fn enqueue(&mut self, tenant: TenantId, new: &NewRun, guard: Guard) -> bool {
+        self.reap();
+        self.put(tenant, new, guard, true)
+    }
+
+    /// The queued runs that a worker may try to claim, in the order of their ids.
+    pub(crate) fn queued(&self, limits: Limits) -> Vec<RunId> {
+        let may = |(tenant, _): &(&TenantId, &Tenant)| self.limit_reached(**tenant, limits).is_none();
+        let queued = |run: &&Run| run.record.status == RunStatus::Pending && run.for_worker;
+        let runs = self.tenants.iter().filter(may).flat_map(|(_, known)| known.runs.iter().filter(queued));
+        let mut ids: Vec<RunId> = runs.map(|run| run.record.run_id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Makes a run, pending where no live one of its selection is there; whether it is.
+    fn put(&mut self, tenant: TenantId, new: &NewRun, guard: Guard, for_worker: bool) -> bool {
         let hash = new.selection.hash();
         let contended = self.runs_of(tenant).iter().any(|run| run.record.selection_hash == hash && run.record.status.is_live());
-        let limit = self.limit_reached(tenant, terms);
         let now = self.now;
         let mut run = Run {
             record: RunRecord {
@@ -85,44 +121,33 @@ impl Model {
                 started_at: None,
                 finished_at: None,
                 worker: None,
-                guard: terms.guard,
+                guard,
                 counts: RunCounts::default(),
                 error_codes: Vec::new(),
             },
             no: None,
+            for_worker,
             expires: now + new.pending_for,
             errors: Vec::new(),
             listings: Vec::new(),
         };
-        let said = match (contended, limit, new.on_limit) {
-            (true, ..) => {
-                run.skip(ErrorCode::LockContended, now);
-                StartSaid::Skipped
-            }
-            (false, Some(code), OnLimit::Skip) => {
-                run.skip(code, now);
-                StartSaid::Skipped
-            }
-            (false, Some(code), OnLimit::Wait) => StartSaid::Waiting(code),
-            (false, None, _) => StartSaid::Claimed,
-        };
-        self.tenants.entry(tenant).or_default().runs.push(run);
-        if said == StartSaid::Claimed {
-            self.give(tenant, new.run_id, terms);
+        if contended {
+            run.skip(ErrorCode::LockContended, now);
         }
-        said
+        self.tenants.entry(tenant).or_default().runs.push(run);
+        !contended
     }
 
     /// Claims a pending run.
     pub(crate) fn claim(&mut self, tenant: TenantId, run: RunId, terms: &ClaimTerms) -> ClaimSaid {
         self.reap();
-        let limit = self.limit_reached(tenant, terms);
+        let limit = self.limit_reached(tenant, terms.limits);
         let now = self.now;
         match (self.run_mut(tenant, run), limit) {
             (None, _) => ClaimSaid::NoSuchRun,
             (Some(run), _) if run.record.status != RunStatus::Pending => ClaimSaid::Ended,
             (Some(run), Some(code)) => {
-                run.expires = now + terms.pending_for;
+                run.expires = run.expires.max(now + terms.pending_for);
                 ClaimSaid::Waiting(code)
             }
             (Some(_), None) => {
@@ -160,13 +185,13 @@ impl Model {
         self.run_mut(tenant, run).filter(held).ok_or(Refusal::LeaseLost)
     }
 
-    fn limit_reached(&self, tenant: TenantId, terms: &ClaimTerms) -> Option<ErrorCode> {
+    fn limit_reached(&self, tenant: TenantId, limits: Limits) -> Option<ErrorCode> {
         let running = |runs: &[Run]| runs.iter().filter(|run| run.record.status == RunStatus::Running).count();
         let in_all: usize = self.tenants.values().map(|tenant| running(&tenant.runs)).sum();
-        if in_all >= terms.limits.global as usize {
+        if in_all >= limits.global as usize {
             return Some(ErrorCode::ConcurrencyLimitGlobal);
         }
-        (running(self.runs_of(tenant)) >= terms.limits.per_tenant as usize).then_some(ErrorCode::ConcurrencyLimitTenant)
+        (running(self.runs_of(tenant)) >= limits.per_tenant as usize).then_some(ErrorCode::ConcurrencyLimitTenant)
     }
 
     fn give(&mut self, tenant: TenantId, run: RunId, terms: &ClaimTerms) {

@@ -1,0 +1,158 @@
+//! A store that answers as a database does on its bad days.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId};
+use lastseen_store::{
+    Acknowledgement, Claim, ClaimTerms, Enqueued, Explanation, FinishRun, ItemPage, ItemQuery, Lease, ListingFailure, Missing,
+    MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Result, Retention, RunDetail, RunLookup,
+    RunQuery, RunRecord, SelectionRecord, Start, Store, StoreError, TenantRecord, TenantScope,
+};
+use tokio::sync::Semaphore;
+
+/// Every verb is the inner store's, but for what a test turned off.
+pub(crate) struct Unsteady {
+    inner: Arc<dyn Store>,
+    /// How many ends of runs are still committed with their answer lost.
+    pub(crate) lost_answers: AtomicU32,
+    /// How many ends of runs still meet no database.
+    pub(crate) ends_away: AtomicU32,
+    /// How often an end was asked for.
+    pub(crate) ends_asked: AtomicU32,
+    /// How many looks at the queue still meet no database.
+    pub(crate) away: AtomicU32,
+    /// How often the queue was looked at.
+    pub(crate) looks: AtomicU32,
+    /// One permit for each run that may end.
+    pub(crate) may_end: Semaphore,
+}
+
+impl Unsteady {
+    /// A store like the inner one.
+    pub(crate) fn new(inner: Arc<dyn Store>) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            lost_answers: AtomicU32::default(),
+            ends_away: AtomicU32::default(),
+            ends_asked: AtomicU32::default(),
+            away: AtomicU32::default(),
+            looks: AtomicU32::default(),
+            may_end: Semaphore::new(Semaphore::MAX_PERMITS),
+        })
+    }
+
+    /// From now on no run ends before it is let.
+    pub(crate) fn hold_ends(&self) {
+        self.may_end.forget_permits(Semaphore::MAX_PERMITS);
+    }
+
+    /// Waits until the queue was looked at so many times more.
+    pub(crate) async fn looked_at_again(&self, times: u32) {
+        let until = self.looks.load(Ordering::SeqCst) + times;
+        while self.looks.load(Ordering::SeqCst) < until {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+fn gone() -> StoreError {
+    StoreError::Unavailable("the connection is gone".into())
+}
+
+fn counts_down(counter: &AtomicU32) -> bool {
+    counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+}
+
+#[async_trait]
+impl Store for Unsteady {
+    async fn queued_runs(&self, limits: Limits, at_most: u32) -> Result<Vec<QueuedRun>> {
+        self.looks.fetch_add(1, Ordering::SeqCst);
+        if counts_down(&self.away) {
+            return Err(gone());
+        }
+        self.inner.queued_runs(limits, at_most).await
+    }
+
+    async fn finish_run(&self, scope: &TenantScope, lease: &Lease, finish: &FinishRun) -> Result<RunDetail> {
+        self.ends_asked.fetch_add(1, Ordering::SeqCst);
+        self.may_end.acquire().await.expect("never closed").forget();
+        if counts_down(&self.ends_away) {
+            return Err(gone());
+        }
+        let ended = self.inner.finish_run(scope, lease, finish).await;
+        if ended.is_ok() && counts_down(&self.lost_answers) {
+            return Err(gone());
+        }
+        ended
+    }
+
+    async fn mirror_registry(&self, types: &[RegistryType]) -> Result<()> {
+        self.inner.mirror_registry(types).await
+    }
+    async fn tenants(&self) -> Result<Vec<TenantRecord>> {
+        self.inner.tenants().await
+    }
+    async fn reap_expired(&self) -> Result<Reaped> {
+        self.inner.reap_expired().await
+    }
+    async fn register_tenant(&self, scope: &TenantScope, name: Option<&str>) -> Result<()> {
+        self.inner.register_tenant(scope, name).await
+    }
+    async fn start_run(&self, scope: &TenantScope, run: &NewRun, terms: &ClaimTerms) -> Result<Start> {
+        self.inner.start_run(scope, run, terms).await
+    }
+    async fn enqueue_run(&self, scope: &TenantScope, run: &NewRun, guard: Guard) -> Result<Enqueued> {
+        self.inner.enqueue_run(scope, run, guard).await
+    }
+    async fn claim_run(&self, scope: &TenantScope, run: RunId, terms: &ClaimTerms) -> Result<Claim> {
+        self.inner.claim_run(scope, run, terms).await
+    }
+    async fn cancel_pending(&self, scope: &TenantScope, run: RunId) -> Result<bool> {
+        self.inner.cancel_pending(scope, run).await
+    }
+    async fn renew_lease(&self, scope: &TenantScope, lease: &Lease, for_: Duration) -> Result<()> {
+        self.inner.renew_lease(scope, lease, for_).await
+    }
+    async fn begin_listings(&self, scope: &TenantScope, lease: &Lease, types: &[PolicyType]) -> Result<()> {
+        self.inner.begin_listings(scope, lease, types).await
+    }
+    async fn record_page(&self, scope: &TenantScope, lease: &Lease, page: &PageRecord) -> Result<PageStored> {
+        self.inner.record_page(scope, lease, page).await
+    }
+    async fn fail_listings(&self, scope: &TenantScope, lease: &Lease, failure: &ListingFailure) -> Result<()> {
+        self.inner.fail_listings(scope, lease, failure).await
+    }
+    async fn runs(&self, scope: &TenantScope, query: &RunQuery) -> Result<Vec<RunRecord>> {
+        self.inner.runs(scope, query).await
+    }
+    async fn run(&self, scope: &TenantScope, run: RunId) -> Result<Option<RunDetail>> {
+        self.inner.run(scope, run).await
+    }
+    async fn find_run(&self, scope: &TenantScope, part: &str) -> Result<RunLookup> {
+        self.inner.find_run(scope, part).await
+    }
+    async fn selections(&self, scope: &TenantScope) -> Result<Vec<SelectionRecord>> {
+        self.inner.selections(scope).await
+    }
+    async fn items(&self, scope: &TenantScope, query: &ItemQuery) -> Result<ItemPage> {
+        self.inner.items(scope, query).await
+    }
+    async fn missing(&self, scope: &TenantScope, query: &MissingQuery) -> Result<Missing> {
+        self.inner.missing(scope, query).await
+    }
+    async fn explain(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<Option<Explanation>> {
+        self.inner.explain(scope, policy_type, external_id).await
+    }
+    async fn acknowledge(&self, scope: &TenantScope, note: &Acknowledgement) -> Result<bool> {
+        self.inner.acknowledge(scope, note).await
+    }
+    async fn unacknowledge(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<bool> {
+        self.inner.unacknowledge(scope, policy_type, external_id).await
+    }
+    async fn prune(&self, scope: &TenantScope, retention: &Retention) -> Result<Pruned> {
+        self.inner.prune(scope, retention).await
+    }
+}
