@@ -8,7 +8,6 @@ use lastseen_engine::Engine;
 use lastseen_graph::{GraphClient, TokioTimer};
 use lastseen_model::{Selection, TenantId};
 use lastseen_store::{Store, TenantRecord, TenantScope};
-use lastseen_store_sqlite::SqliteStore;
 
 use crate::args::{Global, SelectionArgs};
 use crate::config::{Config, parse_length};
@@ -40,13 +39,12 @@ impl App {
 
     /// The database, made where there is none.
     pub(crate) async fn open(&self) -> Result<Arc<dyn Store>, Problem> {
-        Ok(Arc::new(SqliteStore::open(&self.config.database).await?))
+        self.config.database.open().await
     }
 
     /// The database, which must be there: a question makes no database.
     pub(crate) async fn open_existing(&self) -> Result<Arc<dyn Store>, Problem> {
-        let path = &self.config.database;
-        if path.try_exists().is_ok_and(|there| !there) {
+        if let Some(path) = self.config.database.missing_file() {
             return Err(Problem::usage(format!("there is no database at {} yet", path.display()))
                 .next("make one by syncing a tenant: lastseen sync --tenant <GUID>\nor name another with --database"));
         }

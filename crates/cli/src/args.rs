@@ -58,7 +58,7 @@ pub(crate) struct Global {
     /// The tenant, by its Entra GUID; by default the only one the database knows
     #[arg(long, global = true, value_name = "GUID", help_heading = "Everywhere")]
     pub(crate) tenant: Option<TenantId>,
-    /// The database: sqlite:PATH or a path; by default a file in the user's data directory
+    /// The database: sqlite:PATH, a path, or postgres://user@host/database; by default a file in the user's data directory
     #[arg(long, global = true, value_name = "URL", env = "LASTSEEN_DATABASE_URL", hide_env_values = true, help_heading = "Everywhere")]
     pub(crate) database: Option<String>,
     /// How to print: tables for people, JSON for programs (on standard output alone)
@@ -110,6 +110,14 @@ Start as many as you like, on as many machines as reach the database: the limits
 Ctrl-C or SIGTERM: takes no more runs and lets those it has end; what still runs after --drain-for is cancelled.
 A second time: cancels at once. Either way it ends with exit code 0.")]
     Serve(Serve),
+    /// Make the schema of a PostgreSQL database, or bring it to the newest version
+    #[command(after_help = "\
+Example:
+  lastseen migrate --database postgres://lastseen_owner@db.example/lastseen --app-role lastseen_app
+
+To be run with the owner's address, before a newer Lastseen is started; as often as you like. The roles and the database must exist:
+docs/operations.md says how to make them. A SQLite file is migrated by whoever opens it.")]
+    Migrate(Migrate),
     /// List sync runs, or show one
     #[command(args_conflicts_with_subcommands = true)]
     Runs(Runs),
@@ -206,6 +214,13 @@ pub(crate) struct Serve {
 pub(crate) enum Role {
     /// Works on queued runs
     Worker,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Migrate {
+    /// The role that Lastseen works with; it gets the rights that it needs, and no others
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) app_role: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use lastseen_engine::SyncError;
 use lastseen_model::SelectionError;
-use lastseen_store::StoreError;
+use lastseen_store::{OpenProblem, StoreError};
 
 use crate::exit::Exit;
 
@@ -59,14 +59,43 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         let problem = Self::usage(error.to_string());
         match error {
-            StoreError::Unavailable(_) => problem.next("see whether another program holds the database, then run the command again"),
-            StoreError::CannotOpen { .. } => problem.next("name another place with --database or LASTSEEN_DATABASE_URL, or mend this one"),
+            StoreError::Unavailable(_) => {
+                problem.next("see whether the database answers, and whether another program holds it; then run the command again")
+            }
+            StoreError::CannotOpen { problem: reason, .. } => problem.next(next_step(reason)),
+            StoreError::OlderSchema { .. } => problem.next(MIGRATE),
             StoreError::NotWritable(_) => problem.next("make room or rights, then run the command again; nothing was left half written"),
             StoreError::RowsAffected { .. } | StoreError::Inconsistent { .. } | StoreError::Refused(_) => {
                 Self { exit: Exit::Failed, ..problem }.next("report it with the command and `lastseen --version`")
             }
             _ => problem,
         }
+    }
+}
+
+/// How the owner makes or mends the schema.
+const MIGRATE: &str = "let its owner migrate it: lastseen migrate --database <owner's address> --app-role <this role>";
+
+/// What to do about a database that can't be opened.
+fn next_step(problem: OpenProblem) -> &'static str {
+    match problem {
+        OpenProblem::NoAddress => "write postgres://user@host:5432/database, or sqlite:PATH",
+        OpenProblem::Unreachable => "check host and port, and that the server runs and lets this machine in",
+        OpenProblem::NotLetIn => "check user and password; PGPASSWORD or a password file can hold the password instead of the address",
+        OpenProblem::NoDatabase => "check the name, or make it: CREATE DATABASE lastseen OWNER lastseen_owner",
+        OpenProblem::NoTls => "check `sslmode` in the address, and the server's certificate",
+        OpenProblem::ServerTooOld => "use PostgreSQL 15 or newer",
+        OpenProblem::NotMigrated | OpenProblem::WallsDown | OpenProblem::NoRight => MIGRATE,
+        OpenProblem::AboveTheWalls => "use a role of its own: CREATE ROLE lastseen_app LOGIN NOSUPERUSER NOBYPASSRLS (docs/operations.md)",
+        OpenProblem::NoAppRole => "make it first: CREATE ROLE lastseen_app LOGIN NOSUPERUSER NOBYPASSRLS (docs/operations.md)",
+        OpenProblem::AppRoleIsOwner => "name another role with --app-role: the owner's is for migrations alone",
+        OpenProblem::ReadOnly
+        | OpenProblem::NoFolder
+        | OpenProblem::NotADatabase
+        | OpenProblem::NotLastseens
+        | OpenProblem::DiskFull
+        | OpenProblem::Replaced
+        | OpenProblem::Other => "name another place with --database or LASTSEEN_DATABASE_URL, or mend this one",
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod demo;
 pub(crate) mod explain;
 pub(crate) mod hash;
 pub(crate) mod items;
+pub(crate) mod migrate;
 pub(crate) mod missing;
 pub(crate) mod queue;
 pub(crate) mod runs;
@@ -28,6 +29,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Problem> {
         Command::Simulate(args) => simulate::run(args, &mut screen).await,
         Command::Demo(args) => demo::run(args, &cli.global, &mut screen).await,
         Command::Sync(args) => sync::run(&App::new(&cli.global)?, args, &mut screen).await,
+        Command::Migrate(args) => migrate::run(&App::new(&cli.global)?, args, &mut screen).await,
         Command::Serve(args) => serve::run(App::new(&cli.global)?, args).await,
         Command::Runs(args) => runs::run(&App::new(&cli.global)?, args, &mut screen).await,
         Command::Items(args) => items::run(&App::new(&cli.global)?, args, &mut screen).await,

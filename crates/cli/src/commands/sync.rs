@@ -24,7 +24,7 @@ use crate::signals::{self, Step};
 pub(crate) async fn run(app: &App, args: &args::Sync, screen: &mut Screen) -> Result<Exit, Problem> {
     let selection = selection(&args.selection)?;
     let types = Registry::builtin().vocabulary().scope(&selection)?.len();
-    if !args.all_tenants && app.tenant.is_none() && !app.config.database.exists() {
+    if !args.all_tenants && app.tenant.is_none() && app.config.database.missing_file().is_some() {
         return Err(
             Problem::usage("no tenant is named, and there is no database that knows one").next("name one: lastseen sync --tenant <GUID>")
         );

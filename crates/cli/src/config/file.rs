@@ -11,8 +11,10 @@ use serde::Deserialize;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct FileConfig {
-    /// The database: sqlite:PATH or a path.
+    /// The database: sqlite:PATH, a path, or postgres://...
     pub(crate) database_url: Option<String>,
+    /// Connections to PostgreSQL.
+    pub(crate) database_connections: Option<u32>,
     pub(crate) graph: GraphConfig,
     pub(crate) run: RunConfig,
     pub(crate) worker: WorkerConfig,

@@ -9,7 +9,12 @@ pub(crate) struct Key {
 
 /// Every key, in the order of the file.
 pub(crate) const KEYS: &[Key] = &[
-    key("database_url", "a file in the user's data directory", "the database: `sqlite:PATH` or a path"),
+    key(
+        "database_url",
+        "a file in the user's data directory",
+        "the database: `sqlite:PATH`, a path, or `postgres://user@host:5432/database`",
+    ),
+    key("database_connections", "8", "the most connections of this process to PostgreSQL (1 to 500)"),
     key("graph.client_id", "none", "the app registration's client id"),
     key("graph.client_secret_file", "none", "a file with its secret"),
     key("graph.authority", "`https://login.microsoftonline.com`", "the origin of the token endpoint"),

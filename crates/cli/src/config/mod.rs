@@ -1,5 +1,6 @@
 //! Settings: the command line over the environment over `lastseen.toml` over what the program would do by itself.
 
+mod database;
 mod file;
 #[cfg(test)]
 mod keys;
@@ -13,8 +14,10 @@ use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
 use lastseen_engine::{EngineSettings, WorkerSettings};
 use lastseen_graph::{Credential, Endpoints, GraphSettings, Origin};
 use lastseen_model::{Guard, Limits, TenantId};
+use lastseen_store_postgres::PoolSettings;
 use secrecy::SecretString;
 
+pub(crate) use self::database::Database;
 pub(crate) use self::file::{FileConfig, parse_length};
 use self::file::{GraphConfig, GuardConfig, Length, LimitsConfig, RunConfig};
 #[cfg(test)]
@@ -32,7 +35,7 @@ const SECRET_FILE_CAP: u64 = 1 << 16;
 /// Everything a command may need to know, checked.
 #[derive(Debug)]
 pub(crate) struct Config {
-    pub(crate) database: PathBuf,
+    pub(crate) database: Database,
     pub(crate) graph: GraphSettings,
     pub(crate) engine: EngineSettings,
     worker: WorkerSettings,
@@ -54,9 +57,13 @@ impl Config {
         let file = read_file(global.config.as_deref().filter(|name| !name.is_empty()).map(Path::new))?;
         // An empty variable is as good as none.
         let url = global.database.clone().filter(|url| !url.is_empty()).or(file.database_url);
+        let pool = PoolSettings {
+            connections: between("database_connections", file.database_connections, 1, 500)?.unwrap_or(PoolSettings::default().connections),
+            ..PoolSettings::default()
+        };
         let database = match url {
-            Some(url) => database_path(&url)?,
-            None => default_database()?,
+            Some(url) => Database::parse(&url, pool)?,
+            None => Database::File(default_database()?),
         };
         let secret =
             match (variable("LASTSEEN_CLIENT_SECRET")?, variable("LASTSEEN_CLIENT_SECRET_FILE")?, file.graph.client_secret_file.clone()) {
@@ -84,7 +91,7 @@ impl Config {
     /// The surroundings of the demo: the simulator as Graph, and nothing read from this machine.
     pub(crate) fn for_demo(database: &Path, origin: &Origin, client_id: String, secret: String, names: BTreeMap<TenantId, String>) -> Self {
         Self {
-            database: database.to_owned(),
+            database: Database::File(database.to_owned()),
             graph: GraphSettings { endpoints: Endpoints { authority: origin.clone(), graph: origin.clone() }, ..GraphSettings::default() },
             engine: EngineSettings::default(),
             worker: WorkerSettings::default(),
@@ -241,26 +248,6 @@ fn between<T: PartialOrd + std::fmt::Display + Copy>(key: &str, value: Option<T>
     }
 }
 
-/// The file behind a database's address.
-fn database_path(url: &str) -> Result<PathBuf, Problem> {
-    let path = match url.split_once(':') {
-        Some(("sqlite", rest)) => rest.strip_prefix("//").unwrap_or(rest),
-        Some(("postgres" | "postgresql", _)) => {
-            return Err(
-                Problem::usage("this version of Lastseen keeps its database in SQLite only").next("name a file: --database sqlite:PATH")
-            );
-        }
-        Some((scheme, rest)) if rest.starts_with("//") => {
-            return Err(Problem::usage(format!("unknown kind of database `{scheme}`")).next("name a file: --database sqlite:PATH"));
-        }
-        _ => url,
-    };
-    if path.is_empty() || path.contains('?') {
-        return Err(Problem::usage("the database's address names no file").next("name a file: --database sqlite:PATH"));
-    }
-    Ok(path.into())
-}
-
 fn default_database() -> Result<PathBuf, Problem> {
     Ok(places()?.in_data_dir("lastseen.db"))
 }
@@ -310,25 +297,6 @@ mod tests {
     #[case("99999999999999999999d")]
     fn what_is_no_length_of_time_is_refused(#[case] text: &str) {
         assert!(parse_length(text).is_err());
-    }
-
-    #[rstest]
-    #[case("sqlite:///var/lib/a.db", "/var/lib/a.db")]
-    #[case("sqlite:a.db", "a.db")]
-    #[case("sqlite://a.db", "a.db")]
-    #[case("/srv/a.db", "/srv/a.db")]
-    #[case("a.db", "a.db")]
-    fn a_database_is_a_file_with_or_without_a_scheme(#[case] url: &str, #[case] path: &str) {
-        assert_eq!(database_path(url).expect("a file"), PathBuf::from(path));
-    }
-
-    #[rstest]
-    #[case("postgres://localhost/x")]
-    #[case("mysql://localhost/x")]
-    #[case("sqlite:")]
-    #[case("")]
-    fn other_databases_are_refused(#[case] url: &str) {
-        assert_eq!(database_path(url).expect_err("refused").exit, crate::exit::Exit::Usage);
     }
 
     #[test]

@@ -1,0 +1,96 @@
+//! Which database is meant.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use lastseen_store::Store;
+use lastseen_store_postgres::{PoolSettings, PostgresAddress, PostgresStore};
+use lastseen_store_sqlite::SqliteStore;
+
+use crate::problem::Problem;
+
+/// How to name one, for those who did not.
+const HOW: &str = "name a file, --database sqlite:PATH, or a server, --database postgres://user@host:5432/database";
+
+/// A database, where it is.
+#[derive(Debug, Clone)]
+pub(crate) enum Database {
+    /// A SQLite file.
+    File(PathBuf),
+    /// PostgreSQL, with at most so many connections.
+    Server(PostgresAddress, PoolSettings),
+}
+
+impl Database {
+    /// From an address: `sqlite:PATH`, a path, or `postgres://...`.
+    pub(crate) fn parse(url: &str, pool: PoolSettings) -> Result<Self, Problem> {
+        let path = match url.split_once(':') {
+            Some(("sqlite", rest)) => rest.strip_prefix("//").unwrap_or(rest),
+            Some(("postgres" | "postgresql", _)) => return Ok(Self::Server(PostgresAddress::parse(url)?, pool)),
+            Some((scheme, rest)) if rest.starts_with("//") => {
+                return Err(Problem::usage(format!("unknown kind of database `{scheme}`")).next(HOW));
+            }
+            _ => url,
+        };
+        if path.is_empty() || path.contains('?') {
+            return Err(Problem::usage("the database's address names no file").next(HOW));
+        }
+        Ok(Self::File(path.into()))
+    }
+
+    /// Opens it; a file is made where there is none.
+    pub(crate) async fn open(&self) -> Result<Arc<dyn Store>, Problem> {
+        Ok(match self {
+            Self::File(path) => Arc::new(SqliteStore::open(path).await?),
+            Self::Server(address, pool) => Arc::new(PostgresStore::open(address, *pool).await?),
+        })
+    }
+
+    /// The file that is not there yet, if that is what it is.
+    pub(crate) fn missing_file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => path.try_exists().is_ok_and(|there| !there).then_some(path),
+            Self::Server(..) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn parse(url: &str) -> Result<Database, Problem> {
+        Database::parse(url, PoolSettings::default())
+    }
+
+    #[rstest]
+    #[case("sqlite:///var/lib/a.db", "/var/lib/a.db")]
+    #[case("sqlite:a.db", "a.db")]
+    #[case("sqlite://a.db", "a.db")]
+    #[case("/srv/a.db", "/srv/a.db")]
+    #[case("a.db", "a.db")]
+    fn a_file_is_named_with_or_without_a_scheme(#[case] url: &str, #[case] path: &str) {
+        let Ok(Database::File(found)) = parse(url) else { panic!("{url} is no file") };
+        assert_eq!(found, PathBuf::from(path));
+    }
+
+    #[rstest]
+    #[case("postgres://app@db/x")]
+    #[case("postgresql://app:secret@db:5433/x?sslmode=require")]
+    fn a_server_is_named_by_its_scheme(#[case] url: &str) {
+        assert!(matches!(parse(url), Ok(Database::Server(..))), "{url}");
+    }
+
+    #[rstest]
+    #[case("mysql://localhost/x")]
+    #[case("postgres://app:canary-4711@db:port/x")]
+    #[case("sqlite:")]
+    #[case("")]
+    fn other_addresses_are_refused_and_not_repeated(#[case] url: &str) {
+        let problem = parse(url).expect_err("refused");
+        assert_eq!(problem.exit, crate::exit::Exit::Usage);
+        assert!(!problem.to_string().contains("4711"), "{problem}");
+    }
+}

@@ -1,0 +1,159 @@
+//! The storage verbs in PostgreSQL 15 or newer, behind row-level security.
+//!
+//! Many processes on many machines may use one database, through a pooler in transaction mode or without one: nothing is kept in a
+//! session. `transaction` is the only place that opens a transaction and sets its tenant; the walls of `migrations/0003_walls.sql`
+//! then hold whatever a statement says. Each verb stands in the file named after its group, its SQL in the method that uses it (the
+//! hot ones in `sql/`), checked against a real schema when it is compiled. `migrations/` holds the schema and the views, in which the
+//! rules about *last seen* and *missing* stand once, for the program and for whoever reads the database with another tool.
+//!
+//! This crate decides nothing about runs that `lastseen_model` can say; it is no place for retries, clocks of workers or output.
+
+mod catalogue;
+mod error;
+mod explain;
+mod finish;
+mod fleet;
+mod history;
+mod items;
+mod lease;
+mod migrate;
+mod missing;
+mod notes;
+mod open;
+mod pages;
+mod prune;
+mod queue;
+mod reap;
+mod rows;
+mod settings;
+mod start;
+mod transaction;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId};
+use lastseen_store::{
+    Acknowledgement, Claim, ClaimTerms, DatabaseClock, Enqueued, Explanation, FinishRun, ItemPage, ItemQuery, Lease, ListingFailure,
+    Missing, MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Result, Retention, RunDetail,
+    RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, StoreError, TenantRecord, TenantScope,
+};
+use sqlx::PgPool;
+
+pub use migrate::{Migrated, migrate, migrate_to, newest_version};
+pub use settings::{PoolSettings, PostgresAddress};
+
+/// How long a verb may take in all. The server ends a statement that is stuck; this ends the wait for a server that is gone without a
+/// word.
+const VERB_TIMEOUT: Duration = Duration::from_mins(2);
+
+/// A database of Lastseen in PostgreSQL. Cheap to clone; clones share the connections.
+#[derive(Debug, Clone)]
+pub struct PostgresStore {
+    pool: PgPool,
+    clock: DatabaseClock,
+}
+
+/// Waits for a verb, but not for ever.
+async fn bounded<T>(verb: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::time::timeout(VERB_TIMEOUT, verb).await.unwrap_or_else(|late| Err(StoreError::Unavailable(late.into())))
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn mirror_registry(&self, types: &[RegistryType]) -> Result<()> {
+        bounded(fleet::mirror_registry(self, types)).await
+    }
+
+    async fn tenants(&self) -> Result<Vec<TenantRecord>> {
+        bounded(fleet::tenants(self)).await
+    }
+
+    async fn reap_expired(&self) -> Result<Reaped> {
+        bounded(reap::reap_expired(self)).await
+    }
+
+    async fn register_tenant(&self, scope: &TenantScope, name: Option<&str>) -> Result<()> {
+        bounded(fleet::register_tenant(self, scope, name)).await
+    }
+
+    async fn start_run(&self, scope: &TenantScope, run: &NewRun, terms: &ClaimTerms) -> Result<Start> {
+        bounded(start::start_run(self, scope, run, terms)).await
+    }
+
+    async fn enqueue_run(&self, scope: &TenantScope, run: &NewRun, guard: Guard) -> Result<Enqueued> {
+        bounded(queue::enqueue_run(self, scope, run, guard)).await
+    }
+
+    async fn queued_runs(&self, limits: Limits, at_most: u32) -> Result<Vec<QueuedRun>> {
+        bounded(queue::queued_runs(self, limits, at_most)).await
+    }
+
+    async fn claim_run(&self, scope: &TenantScope, run: RunId, terms: &ClaimTerms) -> Result<Claim> {
+        bounded(start::claim_run(self, scope, run, terms)).await
+    }
+
+    async fn cancel_pending(&self, scope: &TenantScope, run: RunId) -> Result<bool> {
+        bounded(start::cancel_pending(self, scope, run)).await
+    }
+
+    async fn renew_lease(&self, scope: &TenantScope, lease: &Lease, for_: Duration) -> Result<()> {
+        bounded(lease::renew_lease(self, scope, lease, for_)).await
+    }
+
+    async fn begin_listings(&self, scope: &TenantScope, lease: &Lease, types: &[PolicyType]) -> Result<()> {
+        bounded(lease::begin_listings(self, scope, lease, types)).await
+    }
+
+    async fn record_page(&self, scope: &TenantScope, lease: &Lease, page: &PageRecord) -> Result<PageStored> {
+        bounded(pages::record_page(self, scope, lease, page)).await
+    }
+
+    async fn fail_listings(&self, scope: &TenantScope, lease: &Lease, failure: &ListingFailure) -> Result<()> {
+        bounded(finish::fail_listings(self, scope, lease, failure)).await
+    }
+
+    async fn finish_run(&self, scope: &TenantScope, lease: &Lease, finish: &FinishRun) -> Result<RunDetail> {
+        bounded(finish::finish_run(self, scope, lease, finish)).await
+    }
+
+    async fn runs(&self, scope: &TenantScope, query: &RunQuery) -> Result<Vec<RunRecord>> {
+        bounded(history::runs(self, scope, query)).await
+    }
+
+    async fn run(&self, scope: &TenantScope, run: RunId) -> Result<Option<RunDetail>> {
+        bounded(history::run(self, scope, run)).await
+    }
+
+    async fn find_run(&self, scope: &TenantScope, part: &str) -> Result<RunLookup> {
+        bounded(history::find_run(self, scope, part)).await
+    }
+
+    async fn selections(&self, scope: &TenantScope) -> Result<Vec<SelectionRecord>> {
+        bounded(history::selections(self, scope)).await
+    }
+
+    async fn items(&self, scope: &TenantScope, query: &ItemQuery) -> Result<ItemPage> {
+        bounded(items::items(self, scope, query)).await
+    }
+
+    async fn missing(&self, scope: &TenantScope, query: &MissingQuery) -> Result<Missing> {
+        bounded(missing::missing(self, scope, query)).await
+    }
+
+    async fn explain(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<Option<Explanation>> {
+        bounded(explain::explain(self, scope, policy_type, external_id)).await
+    }
+
+    async fn acknowledge(&self, scope: &TenantScope, note: &Acknowledgement) -> Result<bool> {
+        bounded(notes::acknowledge(self, scope, note)).await
+    }
+
+    async fn unacknowledge(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<bool> {
+        bounded(notes::unacknowledge(self, scope, policy_type, external_id)).await
+    }
+
+    async fn prune(&self, scope: &TenantScope, retention: &Retention) -> Result<Pruned> {
+        bounded(prune::prune(self, scope, retention)).await
+    }
+}

@@ -1,0 +1,155 @@
+//! The schema: how the owner makes it, and how a program sees that it is the right one.
+
+use lastseen_store::{OpenProblem, Result, StoreError};
+use sqlx::migrate::Migrator;
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection, Executor};
+
+use crate::error::of_opening;
+use crate::open::check_server;
+use crate::settings::PostgresAddress;
+use crate::transaction::Db;
+
+/// Every step of the schema, in order. A released step is never changed: its checksum is kept in the database.
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// The oldest version whose programs the newest schema still serves. A step that only adds keeps it; one that takes something away
+/// raises it to the first version that no longer used that. So the schema goes first and the programs follow, without a pause.
+const SERVES_FROM: i64 = 3;
+
+/// What the application's role may do, table by table. It may not take an item away, nor a run.
+const GRANTS: &[(&str, &str)] = &[
+    ("SELECT, INSERT, UPDATE", "tenants, policy_types, selections, sync_runs, ordinals, catalogue"),
+    ("SELECT, INSERT", "run_errors"),
+    ("SELECT, INSERT, UPDATE, DELETE", "listings, acknowledgements"),
+    ("SELECT, UPDATE", "claim_gate"),
+    ("SELECT", "lastseen_schema, item_evidence, latest_completed_runs, missing_evidence, coverage_evidence"),
+    ("SELECT", "inventory_items, inventory_sync_runs, inventory_missing, inventory_coverage"),
+];
+
+/// What a migration did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Migrated {
+    /// The schema's version before; none where there was no schema.
+    pub from: Option<i64>,
+    /// Its version now.
+    pub to: i64,
+}
+
+/// The newest version known here.
+pub fn newest_version() -> i64 {
+    MIGRATIONS.iter().map(|step| step.version).max().unwrap_or_default()
+}
+
+/// Brings the schema to the newest version and gives the application's role its rights; both again where they are there already.
+/// To be called with the owner's address. One transaction: it is done whole or not at all, and others that do the same wait for it.
+///
+/// # Errors
+/// [`StoreError::CannotOpen`] where the server is too old or the role is not fit to be the application's, and
+/// [`StoreError::NewerSchema`] where a newer program has migrated already.
+pub async fn migrate(owner: &PostgresAddress, app_role: &str) -> Result<Migrated> {
+    migrate_to(owner, app_role, newest_version()).await
+}
+
+/// Like [`migrate`], to an older version: for tests of the steps that follow.
+pub async fn migrate_to(owner: &PostgresAddress, app_role: &str, version: i64) -> Result<Migrated> {
+    let place = owner.place();
+    let opening = |error| of_opening(place, error);
+    let mut connection = PgConnection::connect_with(&owner.options()?).await.map_err(opening)?;
+    check_server(&mut connection, place).await?;
+    check_app_role(&mut connection, place, app_role).await?;
+
+    let mut tx = connection.begin().await.map_err(opening)?;
+    // Waits for another migration, until the end of this transaction. The number is our own: "LSSN" in ASCII.
+    tx.execute(sqlx::raw_sql("SELECT pg_advisory_xact_lock(1280529230)")).await.map_err(opening)?;
+    let known = newest_version();
+    let from = match version_of(&mut tx).await.map_err(opening)? {
+        Some((found, _)) if found > known => return Err(StoreError::NewerSchema { found, known }),
+        found => found.map(|(version, _)| version),
+    };
+    // The migrator's own lock is one of the session, which a pooler breaks; and its table's usual name may be somebody else's.
+    let mut steps = Migrator::with_migrations(MIGRATIONS.iter().filter(|step| step.version <= version).cloned().collect());
+    steps.set_locking(false).dangerous_set_table_name("lastseen_migrations");
+    steps.run_direct(Some(version), &mut *tx, false).await.map_err(|error| of_opening(place, sqlx::Error::from(error)))?;
+    record_version(&mut tx, version.max(from.unwrap_or_default())).await.map_err(opening)?;
+    if version == known {
+        grant(&mut tx, app_role).await.map_err(opening)?;
+    }
+    tx.commit().await.map_err(opening)?;
+    Ok(Migrated { from, to: version.max(from.unwrap_or_default()) })
+}
+
+/// Goes on only when the schema is there, serves this program, and holds its walls.
+pub(crate) async fn check_schema(connection: &mut PgConnection, place: &str) -> Result<()> {
+    let cannot = |problem| StoreError::CannotOpen { place: place.to_owned(), problem, source: None };
+    let known = newest_version();
+    match version_of(connection).await.map_err(|error| of_opening(place, error))? {
+        None => return Err(cannot(OpenProblem::NotMigrated)),
+        Some((found, _)) if found < known => return Err(StoreError::OlderSchema { found, known }),
+        Some((found, serves_from)) if serves_from > known => return Err(StoreError::NewerSchema { found, known }),
+        Some(_) => {}
+    }
+    let open = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "open!" FROM pg_class
+           WHERE oid IN ('tenants'::regclass, 'selections'::regclass, 'sync_runs'::regclass, 'run_errors'::regclass, 'listings'::regclass,
+                         'ordinals'::regclass, 'catalogue'::regclass, 'acknowledgements'::regclass)
+             AND NOT (relrowsecurity AND relforcerowsecurity)"#
+    )
+    .fetch_one(Db::of(connection))
+    .await
+    .map_err(|error| of_opening(place, error))?;
+    if open == 0 { Ok(()) } else { Err(cannot(OpenProblem::WallsDown)) }
+}
+
+/// The schema's version and the oldest program that it serves; none where there is no schema.
+async fn version_of(connection: &mut PgConnection) -> sqlx::Result<Option<(i64, i64)>> {
+    let there =
+        sqlx::query_scalar!(r#"SELECT to_regclass('lastseen_schema') IS NOT NULL AS "there!""#).fetch_one(Db::of(connection)).await?;
+    if !there {
+        return Ok(None);
+    }
+    let row = sqlx::query!("SELECT version, serves_from FROM lastseen_schema").fetch_one(Db::of(connection)).await?;
+    Ok(Some((row.version, row.serves_from)))
+}
+
+async fn record_version(connection: &mut PgConnection, version: i64) -> sqlx::Result<()> {
+    sqlx::query!("UPDATE lastseen_schema SET version = $1, serves_from = $2", version, SERVES_FROM.min(version))
+        .execute(Db::of(connection))
+        .await
+        .map(|_| ())
+}
+
+/// The application's role must be there, must be held by the walls, and must not be the owner.
+async fn check_app_role(connection: &mut PgConnection, place: &str, app_role: &str) -> Result<()> {
+    let cannot = |problem| StoreError::CannotOpen { place: place.to_owned(), problem, source: None };
+    let role = sqlx::query!(
+        r#"SELECT rolsuper OR rolbypassrls AS "above!", rolname = current_user AS "owner!" FROM pg_roles WHERE rolname = $1"#,
+        app_role
+    )
+    .fetch_optional(Db::of(connection))
+    .await
+    .map_err(|error| of_opening(place, error))?;
+    match role {
+        None => Err(cannot(OpenProblem::NoAppRole)),
+        Some(role) if role.above => Err(cannot(OpenProblem::AboveTheWalls)),
+        Some(role) if role.owner => Err(cannot(OpenProblem::AppRoleIsOwner)),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Gives the application's role its rights, and no others.
+async fn grant(connection: &mut PgConnection, app_role: &str) -> sqlx::Result<()> {
+    let names = sqlx::query!(r#"SELECT quote_ident($1) AS "role!", quote_ident(current_schema()) AS "schema!""#, app_role)
+        .fetch_one(Db::of(connection))
+        .await?;
+    let role = names.role;
+    let mut statements = vec![format!("GRANT USAGE ON SCHEMA {} TO {role}", names.schema)];
+    statements.extend(GRANTS.iter().map(|(_, tables)| format!("REVOKE ALL ON {tables} FROM {role}")));
+    statements.extend(GRANTS.iter().map(|(rights, tables)| format!("GRANT {rights} ON {tables} TO {role}")));
+    statements.push(format!("GRANT USAGE ON SEQUENCE run_and_page_no TO {role}"));
+    // Names can't be parameters; the only one that is not our own was quoted by the database.
+    for statement in statements {
+        connection.execute(sqlx::raw_sql(AssertSqlSafe(statement))).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! Where a database is, and how it is reached.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use lastseen_store::{OpenProblem, StoreError};
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::ConnectOptions;
+use sqlx::postgres::PgConnectOptions;
+
+/// The address of a database, `postgres://user:password@host:port/database`. It may hold a password, so it is kept wrapped and is
+/// told without it.
+#[derive(Debug, Clone)]
+pub struct PostgresAddress {
+    url: SecretString,
+    /// The address without user and password, for people.
+    place: String,
+}
+
+impl PostgresAddress {
+    /// Takes an address apart. What it leaves out comes from PostgreSQL's own variables and password file (`PGUSER`, `PGPASSWORD`,
+    /// `PGPASSFILE`, `PGSSLMODE`, ...).
+    ///
+    /// # Errors
+    /// [`StoreError::CannotOpen`] with [`OpenProblem::NoAddress`].
+    pub fn parse(url: &str) -> Result<Self, StoreError> {
+        // The driver's message may quote the address.
+        let refused = |_| StoreError::CannotOpen { place: "the address given".into(), problem: OpenProblem::NoAddress, source: None };
+        let options = PgConnectOptions::from_str(url).map_err(refused)?;
+        let database = options.get_database().unwrap_or_else(|| options.get_username());
+        let place = format!("postgres://{}:{}/{database}", options.get_host(), options.get_port());
+        Ok(Self { url: url.to_owned().into(), place })
+    }
+
+    /// Host, port and database.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// How the driver reaches it.
+    pub(crate) fn options(&self) -> Result<PgConnectOptions, StoreError> {
+        let refused = |_| StoreError::CannotOpen { place: self.place.clone(), problem: OpenProblem::NoAddress, source: None };
+        let options = PgConnectOptions::from_str(self.url.expose_secret()).map_err(refused)?;
+        // A pooler refuses a parameter at the start that it does not know, and the driver's own wish for more digits of numbers that
+        // Lastseen has none of is one. Statements are not logged: what stands in a log is said by us, never by a driver.
+        Ok(options.application_name("lastseen").extra_float_digits(None).disable_statement_logging())
+    }
+}
+
+/// How many connections, and how long to wait for one.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolSettings {
+    /// At most this many connections of this process.
+    pub connections: u32,
+    /// How long a verb waits for a connection, a new one included.
+    pub patience: Duration,
+}
+
+impl Default for PoolSettings {
+    fn default() -> Self {
+        Self { connections: 8, patience: Duration::from_secs(10) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn i17_an_address_is_told_without_its_password() {
+        let address = PostgresAddress::parse("postgres://app:canary-4711@db.example:5433/lastseen?sslmode=require").expect("an address");
+        assert_eq!(address.place(), "postgres://db.example:5433/lastseen");
+        assert!(!format!("{address:?}").contains("4711"));
+        let refused = PostgresAddress::parse("postgres://app:canary-4711@db:notaport/x").expect_err("refused");
+        assert!(!format!("{refused:?} {refused}").contains("4711"), "{refused:?}");
+    }
+}

@@ -1,0 +1,3 @@
+//! Every test here needs the servers of `cargo xtask test`; they are left out by this module's name where there are none.
+
+mod conformance;

@@ -1,0 +1,130 @@
+//! A database of its own for each test, in the cluster that `cargo xtask test` starts.
+
+use std::error::Error;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use lastseen_store::{DatabaseClock, ManualClock, Store};
+use lastseen_store_conformance::{Backend, TestDatabase};
+use lastseen_store_postgres::{PoolSettings, PostgresAddress, PostgresStore, migrate};
+use lastseen_test_postgres::{APP_ROLE, OWNER_ROLE, Shared};
+use serde_json::{Map, Value};
+use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions, PgRow};
+use sqlx::{AssertSqlSafe, Connection, Executor, Row};
+
+/// How the store reaches its database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Postgres {
+    /// Straight.
+    Direct,
+    /// Through PgBouncer in transaction mode.
+    Pooled,
+}
+
+fn servers() -> Shared {
+    Shared::from_environment().unwrap_or_else(|why| panic!("{why}"))
+}
+
+/// A database of a test. It stays until the cluster goes, so that one whose test failed can be looked at.
+pub(crate) struct Database {
+    name: String,
+}
+
+impl Database {
+    /// A new one, without a schema.
+    pub(crate) async fn empty() -> Self {
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        let name = format!("test_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::SeqCst));
+        let mut postgres = PgConnection::connect(&servers().superuser_url("postgres")).await.expect("the cluster answers");
+        postgres.execute(sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name} OWNER {OWNER_ROLE}")))).await.expect("a database");
+        postgres.close().await.expect("closes");
+        Self { name }
+    }
+
+    /// A new one with the newest schema.
+    pub(crate) async fn migrated() -> Self {
+        let database = Self::empty().await;
+        migrate(&database.address(OWNER_ROLE), APP_ROLE).await.expect("the schema is made");
+        database
+    }
+
+    /// Its address for a role.
+    pub(crate) fn address(&self, role: &str) -> PostgresAddress {
+        PostgresAddress::parse(&servers().url(role, &self.name)).expect("an address")
+    }
+
+    /// A connection of the server's superuser, whom no wall holds.
+    pub(crate) async fn superuser(&self) -> PgPool {
+        PgPoolOptions::new().max_connections(2).connect(&servers().superuser_url(&self.name)).await.expect("connects")
+    }
+
+    /// A handle of the program.
+    pub(crate) async fn store(&self, way: Postgres, clock: DatabaseClock) -> PostgresStore {
+        let address = match way {
+            Postgres::Direct => self.address(APP_ROLE),
+            Postgres::Pooled => PostgresAddress::parse(&servers().pooled_url(APP_ROLE, &self.name)).expect("an address"),
+        };
+        let pool = PoolSettings { connections: 6, ..PoolSettings::default() };
+        PostgresStore::open_with_clock(&address, pool, clock).await.expect("opens")
+    }
+}
+
+/// A database under the suite.
+struct UnderTest {
+    database: Database,
+    way: Postgres,
+    clock: ManualClock,
+    store: Arc<PostgresStore>,
+    superuser: PgPool,
+}
+
+#[async_trait]
+impl Backend for Postgres {
+    async fn fresh(&self) -> Box<dyn TestDatabase> {
+        let database = Database::migrated().await;
+        let clock = ManualClock::starting_at(lastseen_model::Timestamp::from_str("2027-01-15T08:00:00.123456Z").expect("a time"));
+        let store = database.store(*self, DatabaseClock::Manual(clock.clone())).await;
+        let superuser = database.superuser().await;
+        Box::new(UnderTest { database, way: *self, clock, store: Arc::new(store), superuser })
+    }
+}
+
+#[async_trait]
+impl TestDatabase for UnderTest {
+    fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store) as Arc<dyn Store>
+    }
+
+    async fn another(&self) -> Arc<dyn Store> {
+        Arc::new(self.database.store(self.way, DatabaseClock::Manual(self.clock.clone())).await)
+    }
+
+    fn clock(&self) -> ManualClock {
+        self.clock.clone()
+    }
+
+    async fn view(&self, view: &str) -> Vec<Map<String, Value>> {
+        let rows = sqlx::query(AssertSqlSafe(format!("SELECT to_jsonb(v) AS row FROM {view} v"))).fetch_all(&self.superuser).await;
+        let object = |row: &PgRow| match row.get::<Value, _>("row") {
+            Value::Object(row) => row,
+            other => panic!("a row is an object, not {other}"),
+        };
+        rows.expect("the view's rows").iter().map(object).collect()
+    }
+
+    async fn execute(&self, sql: &str) -> Result<(), Box<dyn Error + Send + Sync>> {
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&self.superuser).await?;
+        Ok(())
+    }
+
+    async fn refuse(&self, table: &str, writes: &[&str]) {
+        let function = format!(
+            "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$;
+             CREATE TRIGGER {table}_refuses BEFORE {} ON {table} FOR EACH STATEMENT EXECUTE FUNCTION refuse()",
+            writes.join(" OR ")
+        );
+        self.execute(&function).await.expect("a trigger");
+    }
+}
