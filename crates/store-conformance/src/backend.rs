@@ -12,7 +12,16 @@ use serde_json::{Map, Value};
 pub trait Backend: Send + Sync {
     /// An empty, migrated database of its own for one test.
     async fn fresh(&self) -> Box<dyn TestDatabase>;
+
+    /// How many random histories are played against it unless `PROPTEST_CASES` says otherwise. Fewer are enough where another
+    /// backend has the same statements and only the way to them differs.
+    fn histories(&self) -> u32 {
+        HISTORIES
+    }
 }
+
+/// How many histories it takes to meet everything there is to meet; a test of the model holds it to that.
+pub(crate) const HISTORIES: u32 = 72;
 
 /// One database under test. Dropping it takes the database away.
 #[async_trait]

@@ -63,7 +63,11 @@ pub(crate) enum Told<'a> {
 impl Lab {
     /// A fresh database that knows the registry.
     pub(crate) async fn new(backend: &dyn Backend) -> Self {
-        let database = backend.fresh().await;
+        Self::of(backend.fresh().await).await
+    }
+
+    /// A lab in a fresh database that knows the registry from here on.
+    pub(crate) async fn of(database: Box<dyn TestDatabase>) -> Self {
         database.store().mirror_registry(&world::registry()).await.expect("the registry is mirrored");
         Self { database, numbers: Arc::default() }
     }

@@ -15,8 +15,10 @@ mod model;
 mod world;
 
 pub use backend::{Backend, TestDatabase};
+pub use cases::isolation::the_wall_alone_hides_a_tenant;
 #[doc(hidden)]
 pub use history::every_answer_equals_the_models;
+pub use history::two_databases_answer_alike;
 
 /// Expands to one test for each case of the suite, in modules by subject, and the random histories.
 ///

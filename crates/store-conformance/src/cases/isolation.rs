@@ -1,10 +1,11 @@
 //! Two tenants with the same ids: as tenant A with B's ids, every verb answers as for ids that do not exist, and B stays as it is.
 
-use lastseen_model::{Ending, ErrorCode, PageEnd, RunId};
+use lastseen_model::{Ending, ErrorCode, OnLimit, PageEnd, RunId};
 use lastseen_store::{
     Acknowledgement, Claim, FinishRun, ItemQuery, Lease, Missing, PageRecord, Retention, RunLookup, RunQuery, Start, StoreError, Traffic,
 };
 
+use crate::backend::TestDatabase;
 use crate::fixture::{Desk, LEASE, Lab, MICRO, Open, Told, about, everything, failure, terms};
 use crate::world::{APP, CONFIG, Chosen, id, kind};
 
@@ -97,6 +98,46 @@ pub(crate) async fn r05_another_tenants_ids_answer_exactly_as_ids_that_do_not_ex
     assert_eq!(own, ["own"]);
 }
 
+/// Every verb is asked with a tenant's own scope and ids, so that no `WHERE` of a statement hides anything, while `raise` has put up a
+/// wall around another tenant: each must answer as for ids that do not exist, and write nothing. `lower` takes the wall down again.
+///
+/// # Panics
+/// When something of the tenant shows or changes.
+pub async fn the_wall_alone_hides_a_tenant(database: Box<dyn TestDatabase>, raise: &str, lower: &str) {
+    let lab = Lab::of(database).await;
+    let (inside, outside) = (lab.desk(1), lab.desk(2));
+    inside.sync(&Chosen::types(&[APP]), &[(APP, Told::Saw(&["own"]))]).await;
+    outside.sync(&one_type(), &[(CONFIG, Told::Saw(&["here", "gone"]))]).await;
+    outside.sync(&one_type(), &[(CONFIG, Told::Saw(&["here"]))]).await;
+    let open = outside.start(&one_type()).await;
+    let page = open.page_of(1, &[(CONFIG, &["planted"])], Some(PageEnd::Complete));
+    let queued = outside.new_run(&Chosen::types(&[APP]), OnLimit::Wait);
+    let before = sees(&outside).await;
+
+    lab.database.execute(&raise.replace("{tenant}", &inside.scope.tenant().to_string())).await.expect("the wall is put up");
+    let foreign = asks(&outside, open.run_id, &open.lease, &page, "gone", &one_type()).await;
+    let nobody: RunId = uuid::Uuid::from_bytes([7; 16]).try_into().expect("a run id");
+    let none = Lease { run_id: nobody, ..open.lease.clone() };
+    let absent = asks(&outside, nobody, &none, &page, "nothing", &one_type()).await;
+    assert_eq!(foreign, absent);
+    assert!(outside.items().await.is_empty(), "no item shows");
+    assert!(outside.store.selections(&outside.scope).await.expect("an answer").is_empty(), "no selection shows");
+    let (store, scope) = (&outside.store, &outside.scope);
+    let written = [
+        store.register_tenant(scope, Some("renamed")).await.err(),
+        store.start_run(scope, &outside.new_run(&one_type(), OnLimit::Skip), &terms(&one_type())).await.err(),
+        store.enqueue_run(scope, &queued, terms(&one_type()).guard).await.err(),
+    ];
+    for (verb, error) in ["register", "start", "enqueue"].into_iter().zip(written) {
+        assert!(matches!(error, Some(StoreError::NotWritable(_))), "{verb}: {error:?}");
+    }
+    let pruned = store.prune(scope, &Retention { keep_runs: Some(0), older_than: None }).await.expect("an answer");
+    assert_eq!(pruned, lastseen_store::Pruned::default(), "nothing to drop shows");
+
+    lab.database.execute(lower).await.expect("the wall is taken down");
+    assert_eq!(sees(&outside).await, before, "and nothing has changed");
+}
+
 pub(crate) async fn i21_the_same_ids_in_two_tenants_are_two_of_everything(lab: Lab) {
     let (one, two) = (lab.desk(1), lab.desk(2));
     one.sync(&one_type(), &[(CONFIG, Told::Saw(&["1", "2"]))]).await;
@@ -133,7 +174,7 @@ pub(crate) async fn r05_a_note_and_a_prune_of_one_tenant_leave_the_other_as_it_i
 
 pub(crate) async fn i21_a_run_id_that_another_tenant_used_is_free(lab: Lab) {
     let (one, two) = (lab.desk(1), lab.desk(2));
-    let new = one.new_run(&one_type(), lastseen_model::OnLimit::Skip);
+    let new = one.new_run(&one_type(), OnLimit::Skip);
     for desk in [&one, &two] {
         let started = desk.store.start_run(&desk.scope, &new, &terms(&one_type())).await.expect("a start");
         assert!(matches!(started, Start::Claimed(_)), "{started:?}");

@@ -3,6 +3,7 @@
 mod command;
 mod compare;
 mod database;
+mod differential;
 mod ops;
 mod paths;
 mod player;
@@ -14,13 +15,12 @@ pub(crate) mod views;
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 
 use self::database::Database;
+pub use self::differential::two_databases_answer_alike;
 use self::ops::{Op, history};
 use self::player::Player;
 use self::tally::Tally;
 use crate::backend::Backend;
 
-/// How many histories are played unless `PROPTEST_CASES` says otherwise.
-const HISTORIES: u32 = 72;
 /// How many are played at the same time, each against a database of its own.
 const THREADS: u32 = 2;
 /// How many moves a history has at most.
@@ -35,7 +35,7 @@ const REPLAYS: usize = 500;
 /// # Panics
 /// When a database and the model differ; with the shortest history that was found to show it.
 pub fn every_answer_equals_the_models(backend: &dyn Backend) {
-    let config = config();
+    let config = config(backend.histories());
     let config = Config { cases: config.cases.div_ceil(THREADS), ..config };
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
@@ -102,14 +102,15 @@ async fn play(player: &mut Player<'_>, moves: &[Op]) -> Result<(), TestCaseError
 }
 
 #[expect(clippy::disallowed_methods, reason = "proptest's own variable; its own reading of it knows no default but 256")]
-fn config() -> Config {
+fn config(by_default: u32) -> Config {
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    Config { cases: asked.unwrap_or(HISTORIES), ..Config::default() }
+    Config { cases: asked.unwrap_or(by_default), ..Config::default() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::HISTORIES;
 
     /// How often each thing must be met in the default number of histories.
     const LEAST: u64 = 8;

@@ -2,4 +2,5 @@
 //! `cargo xtask postgres cargo test -p lastseen-store-postgres <name>`.
 
 mod on_postgres;
+mod sqlite;
 mod support;

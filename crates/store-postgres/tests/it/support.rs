@@ -29,7 +29,15 @@ fn servers() -> Shared {
 
 /// A database of a test. It stays until the cluster goes, so that one whose test failed can be looked at.
 pub(crate) struct Database {
-    name: String,
+    pub(crate) name: String,
+}
+
+/// When the clock of a test begins.
+pub(crate) const BEGINNING: &str = "2027-01-15T08:00:00.123456Z";
+
+/// The runtime of a test.
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
 }
 
 impl Database {
@@ -52,7 +60,38 @@ impl Database {
 
     /// Its address for a role.
     pub(crate) fn address(&self, role: &str) -> PostgresAddress {
-        PostgresAddress::parse(&servers().url(role, &self.name)).expect("an address")
+        PostgresAddress::parse(&self.url(role)).expect("an address")
+    }
+
+    /// The same as text.
+    pub(crate) fn url(&self, role: &str) -> String {
+        servers().url(role, &self.name)
+    }
+
+    /// A name for a role that is this test's own: roles belong to the whole cluster.
+    pub(crate) fn role(&self, what: &str) -> String {
+        format!("{what}_{}", self.name)
+    }
+
+    /// Runs statements as the server's superuser.
+    pub(crate) async fn as_superuser(&self, sql: &str) {
+        let pool = self.superuser().await;
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&pool).await.unwrap_or_else(|error| panic!("{error}: {sql}"));
+        pool.close().await;
+    }
+
+    /// Every row of every table, as text.
+    pub(crate) async fn dump(&self) -> Vec<String> {
+        let pool = self.superuser().await;
+        let mut rows = Vec::new();
+        for table in
+            ["tenants", "policy_types", "selections", "sync_runs", "run_errors", "listings", "ordinals", "catalogue", "acknowledgements"]
+        {
+            let sql = AssertSqlSafe(format!("SELECT '{table} ' || t::text FROM {table} t ORDER BY 1"));
+            rows.extend(sqlx::query_scalar::<_, String>(sql).fetch_all(&pool).await.expect("rows"));
+        }
+        pool.close().await;
+        rows
     }
 
     /// A connection of the server's superuser, whom no wall holds.
@@ -82,9 +121,14 @@ struct UnderTest {
 
 #[async_trait]
 impl Backend for Postgres {
+    // The pooler does not see what is said, only where one transaction ends and the next begins.
+    fn histories(&self) -> u32 {
+        if *self == Self::Pooled { 8 } else { 72 }
+    }
+
     async fn fresh(&self) -> Box<dyn TestDatabase> {
         let database = Database::migrated().await;
-        let clock = ManualClock::starting_at(lastseen_model::Timestamp::from_str("2027-01-15T08:00:00.123456Z").expect("a time"));
+        let clock = ManualClock::starting_at(lastseen_model::Timestamp::from_str(BEGINNING).expect("a time"));
         let store = database.store(*self, DatabaseClock::Manual(clock.clone())).await;
         let superuser = database.superuser().await;
         Box::new(UnderTest { database, way: *self, clock, store: Arc::new(store), superuser })

@@ -1,3 +1,6 @@
 //! Every test here needs the servers of `cargo xtask test`; they are left out by this module's name where there are none.
 
 mod conformance;
+mod differential;
+mod schema;
+mod walls;
