@@ -50,7 +50,7 @@ pub(crate) async fn observe(tx: &mut TenantTx, run: Uuid, types: &mut [TypeOnPag
 
 /// Gives the type its ordinals, and answers the items that are stored otherwise than they were observed.
 async fn find_or_make<'a>(tx: &mut TenantTx, run: Uuid, on_page: &mut TypeOnPage<'a>) -> Result<Vec<(Ordinal, &'a Observation)>> {
-    let known = look_up(tx, on_page.policy_type, &on_page.observations).await?;
+    let known = look_up(tx, on_page.policy_type, ids(&on_page.observations)).await?;
     let unknown: Vec<&Observation> = {
         let is_unknown = |observation: &&&Observation| !known.contains_key(observation.external_id.as_str());
         on_page.observations.iter().filter(is_unknown).copied().collect()
@@ -72,7 +72,7 @@ async fn find_or_make<'a>(tx: &mut TenantTx, run: Uuid, on_page: &mut TypeOnPage
     }
     // From here on no other run makes items of the type; what one made in the meantime is found by looking again.
     let first = lock_ordinals(tx, on_page.policy_type).await?;
-    let since = look_up(tx, on_page.policy_type, &unknown).await?;
+    let since = look_up(tx, on_page.policy_type, ids(&unknown)).await?;
     settle(on_page, &since);
     let new: Vec<&Observation> = unknown.into_iter().filter(|observation| !since.contains_key(observation.external_id.as_str())).collect();
     if new.is_empty() {
@@ -84,16 +84,23 @@ async fn find_or_make<'a>(tx: &mut TenantTx, run: Uuid, on_page: &mut TypeOnPage
     Ok(differing)
 }
 
+fn ids<'a>(observations: &'a [&Observation]) -> impl Iterator<Item = &'a ExternalId> {
+    observations.iter().map(|observation| &observation.external_id)
+}
+
 /// An item as it is stored.
 struct Known {
     ordinal: Ordinal,
     fingerprint: Fingerprint,
 }
 
-/// The stored items of the observations, by id.
-async fn look_up(tx: &mut TenantTx, policy_type: &PolicyType, observations: &[&Observation]) -> Result<HashMap<String, Known>> {
+/// The stored items that have one of these ids, by id.
+async fn look_up(tx: &mut TenantTx, policy_type: &PolicyType, ids: impl Iterator<Item = &ExternalId>) -> Result<HashMap<String, Known>> {
     let tenant = tx.tenant;
-    let ids: Vec<String> = observations.iter().map(|observation| observation.external_id.as_str().to_owned()).collect();
+    let ids: Vec<String> = ids.map(|id| id.as_str().to_owned()).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
     let rows =
         sqlx::query_file!("src/sql/page_diff.sql", tenant, policy_type.as_str(), &ids).fetch_all(tx.db()).await.map_err(of_statement)?;
     rows.into_iter()
@@ -108,21 +115,8 @@ async fn look_up(tx: &mut TenantTx, policy_type: &PolicyType, observations: &[&O
 
 /// The ordinals of a type's items that have one of these ids; the others are no items of it, and none is made.
 pub(crate) async fn known_ordinals(tx: &mut TenantTx, policy_type: &PolicyType, ids: &[ExternalId]) -> Result<Vec<Ordinal>> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let tenant = tx.tenant;
-    let ids: Vec<String> = ids.iter().map(|id| id.as_str().to_owned()).collect();
-    let ordinals = sqlx::query_scalar!(
-        "SELECT ordinal FROM catalogue WHERE tenant_id = $1 AND policy_type = $2 AND external_id = ANY($3)",
-        tenant,
-        policy_type.as_str(),
-        &ids,
-    )
-    .fetch_all(tx.db())
-    .await
-    .map_err(of_statement)?;
-    ordinals.into_iter().map(|ordinal| Stored { table: "catalogue", key: policy_type.as_str() }.number("ordinal", ordinal)).collect()
+    let known = look_up(tx, policy_type, ids.iter()).await?;
+    Ok(known.into_values().map(|item| item.ordinal).collect())
 }
 
 /// Locks the type's row of `ordinals` until the transaction ends, and answers the next free one.

@@ -2,5 +2,6 @@
 
 mod conformance;
 mod differential;
+mod plans;
 mod schema;
 mod walls;
