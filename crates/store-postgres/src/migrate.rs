@@ -56,10 +56,9 @@ pub async fn migrate_to(owner: &PostgresAddress, app_role: &str, version: i64) -
     let place = owner.place();
     let opening = |error| of_opening(place, error);
     let mut connection = PgConnection::connect_with(&owner.options()?).await.map_err(opening)?;
-    check_server(&mut connection, place).await?;
-    check_app_role(&mut connection, place, app_role).await?;
-
     let mut tx = connection.begin().await.map_err(opening)?;
+    check_server(&mut tx, place).await?;
+    check_app_role(&mut tx, place, app_role).await?;
     // Waits for another migration, until the end of this transaction. The number is our own: "LSSN" in ASCII.
     tx.execute(sqlx::raw_sql("SELECT pg_advisory_xact_lock(1280529230)")).await.map_err(opening)?;
     let known = newest_version();

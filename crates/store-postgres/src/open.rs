@@ -2,7 +2,7 @@
 
 use lastseen_store::{DatabaseClock, OpenProblem, Result, StoreError};
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{Executor, PgConnection, Row};
+use sqlx::{Connection, Executor, PgConnection, Row};
 
 use crate::PostgresStore;
 use crate::error::of_opening;
@@ -31,9 +31,12 @@ impl PostgresStore {
             .after_release(|connection, _| Box::pin(is_clean(connection)))
             .connect_lazy_with(address.options()?);
         let mut connection = pool.acquire().await.map_err(|error| of_opening(place, error))?;
-        check_server(&mut connection, place).await?;
-        check_role(&mut connection, place).await?;
-        migrate::check_schema(&mut connection, place).await?;
+        // In a transaction, because a pooler may give every statement outside of one another server connection.
+        let mut tx = connection.begin().await.map_err(|error| of_opening(place, error))?;
+        check_server(&mut tx, place).await?;
+        check_role(&mut tx, place).await?;
+        migrate::check_schema(&mut tx, place).await?;
+        tx.rollback().await.map_err(|error| of_opening(place, error))?;
         drop(connection);
         Ok(Self { pool, clock })
     }
