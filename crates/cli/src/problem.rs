@@ -85,6 +85,7 @@ fn next_step(problem: OpenProblem) -> &'static str {
         OpenProblem::NoDatabase => "check the name, or make it: CREATE DATABASE lastseen OWNER lastseen_owner",
         OpenProblem::NoTls => "check `sslmode` in the address, and the server's certificate",
         OpenProblem::ServerTooOld => "use PostgreSQL 15 or newer",
+        OpenProblem::NotUtf8 => "make one that is: CREATE DATABASE lastseen OWNER lastseen_owner ENCODING 'UTF8' TEMPLATE template0",
         OpenProblem::NotMigrated | OpenProblem::WallsDown | OpenProblem::NoRight => MIGRATE,
         OpenProblem::AboveTheWalls => "use a role of its own: CREATE ROLE lastseen_app LOGIN NOSUPERUSER NOBYPASSRLS (docs/operations.md)",
         OpenProblem::NoAppRole => "make it first: CREATE ROLE lastseen_app LOGIN NOSUPERUSER NOBYPASSRLS (docs/operations.md)",

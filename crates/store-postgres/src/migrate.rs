@@ -1,11 +1,11 @@
 //! The schema: how the owner makes it, and how a program sees that it is the right one.
 
 use lastseen_store::{OpenProblem, Result, StoreError};
-use sqlx::migrate::Migrator;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
-use crate::error::of_opening;
+use crate::error::{of_opening, of_statement};
 use crate::open::check_server;
 use crate::settings::PostgresAddress;
 use crate::transaction::Db;
@@ -59,6 +59,8 @@ pub async fn migrate_to(owner: &PostgresAddress, app_role: &str, version: i64) -
     let mut tx = connection.begin().await.map_err(opening)?;
     check_server(&mut tx, place).await?;
     check_app_role(&mut tx, place, app_role).await?;
+    // Whoever waits for a table in use keeps everybody else waiting behind it: rather give up, and be run again.
+    tx.execute(sqlx::raw_sql("SET LOCAL lock_timeout = '10s'")).await.map_err(opening)?;
     // Waits for another migration, until the end of this transaction. The number is our own: "LSSN" in ASCII.
     tx.execute(sqlx::raw_sql("SELECT pg_advisory_xact_lock(1280529230)")).await.map_err(opening)?;
     let known = newest_version();
@@ -69,7 +71,10 @@ pub async fn migrate_to(owner: &PostgresAddress, app_role: &str, version: i64) -
     // The migrator's own lock is one of the session, which a pooler breaks; and its table's usual name may be somebody else's.
     let mut steps = Migrator::with_migrations(MIGRATIONS.iter().filter(|step| step.version <= version).cloned().collect());
     steps.set_locking(false).dangerous_set_table_name("lastseen_migrations");
-    steps.run_direct(Some(version), &mut *tx, false).await.map_err(|error| of_opening(place, sqlx::Error::from(error)))?;
+    steps.run_direct(Some(version), &mut *tx, false).await.map_err(|error| match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => of_statement(error),
+        other => of_opening(place, other.into()),
+    })?;
     record_version(&mut tx, version.max(from.unwrap_or_default())).await.map_err(opening)?;
     grant(&mut tx, app_role).await.map_err(opening)?;
     tx.commit().await.map_err(opening)?;

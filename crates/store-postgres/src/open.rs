@@ -56,14 +56,18 @@ async fn is_clean(connection: &mut PgConnection) -> sqlx::Result<bool> {
 }
 
 pub(crate) async fn check_server(connection: &mut PgConnection, place: &str) -> Result<()> {
-    let version = sqlx::query_scalar!(r#"SELECT current_setting('server_version_num')::integer AS "version!""#)
-        .fetch_one(Db::of(connection))
-        .await
-        .map_err(|error| of_opening(place, error))?;
-    if version < OLDEST_SERVER {
-        return Err(StoreError::CannotOpen { place: place.to_owned(), problem: OpenProblem::ServerTooOld, source: None });
+    let cannot = |problem| StoreError::CannotOpen { place: place.to_owned(), problem, source: None };
+    let server = sqlx::query!(
+        r#"SELECT current_setting('server_version_num')::integer AS "version!", current_setting('server_encoding') AS "encoding!""#
+    )
+    .fetch_one(Db::of(connection))
+    .await
+    .map_err(|error| of_opening(place, error))?;
+    match server.encoding.as_str() {
+        _ if server.version < OLDEST_SERVER => Err(cannot(OpenProblem::ServerTooOld)),
+        "UTF8" => Ok(()),
+        _ => Err(cannot(OpenProblem::NotUtf8)),
     }
-    Ok(())
 }
 
 async fn check_role(connection: &mut PgConnection, place: &str) -> Result<()> {

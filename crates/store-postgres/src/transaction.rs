@@ -13,11 +13,11 @@ use crate::error::of_statement;
 
 /// How long one statement may run. A statement of a verb looks at one page or one tenant; what takes longer is stuck.
 const STATEMENT_TIMEOUT: &str = "60s";
-/// How long a statement waits for a row that another transaction holds.
-const LOCK_TIMEOUT: &str = "10s";
 /// How long a worker that stands still may hold up others in the middle of a transaction. Between two statements of a verb there is
 /// only arithmetic.
-const IDLE_TIMEOUT: &str = "10s";
+const IDLE_TIMEOUT: &str = "8s";
+/// How long a statement waits for a row that another transaction holds: longer than one that stands still can hold it.
+const LOCK_TIMEOUT: &str = "15s";
 
 /// A transaction within one tenant: row-level security shows and takes that tenant's rows alone, whatever a statement says.
 /// Dropped without [`TenantTx::commit`], it leaves nothing behind.

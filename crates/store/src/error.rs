@@ -129,6 +129,8 @@ pub enum OpenProblem {
     NoTls,
     /// The server is older than PostgreSQL 15.
     ServerTooOld,
+    /// The database's encoding is not UTF-8: it could not hold every name.
+    NotUtf8,
     /// Nobody has made Lastseen's schema there yet.
     NotMigrated,
     /// The role is a superuser or has BYPASSRLS: row-level security would not hold it.
@@ -160,6 +162,7 @@ impl std::fmt::Display for OpenProblem {
             Self::NoDatabase => "the server has no such database",
             Self::NoTls => "no encrypted connection could be agreed on",
             Self::ServerTooOld => "the server is older than PostgreSQL 15",
+            Self::NotUtf8 => "its encoding is not UTF8, so it could not hold every name",
             Self::NotMigrated => "it has no schema of Lastseen yet, or not where this role looks for it",
             Self::AboveTheWalls => "the role is a superuser or has BYPASSRLS, so row-level security would not hold it",
             Self::WallsDown => "row-level security is not forced on every table of tenant data",

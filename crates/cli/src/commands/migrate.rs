@@ -1,5 +1,6 @@
 //! `lastseen migrate`: makes the schema, or brings it to the newest version.
 
+use lastseen_store::{OpenProblem, StoreError};
 use lastseen_store_postgres::{Migrated, migrate};
 use serde_json::json;
 
@@ -10,10 +11,24 @@ use crate::exit::Exit;
 use crate::output::Screen;
 use crate::problem::Problem;
 
+/// Why the owner could not migrate.
+fn refused(error: StoreError) -> Problem {
+    match error {
+        StoreError::NotWritable(OpenProblem::NoRight) => {
+            Problem::usage("this role may not make tables in the schema that it has first on its search path")
+                .next("make it the owner of the database, or: GRANT USAGE, CREATE ON SCHEMA public TO <owner>")
+        }
+        StoreError::Unavailable(_) => {
+            Problem::usage("a table was in use for too long, or the connection broke; nothing was changed").next("run the command again")
+        }
+        other => other.into(),
+    }
+}
+
 pub(crate) async fn run(app: &App, args: &args::Migrate, screen: &mut Screen) -> Result<Exit, Problem> {
     match (&app.config.database, args.app_role.as_deref()) {
         (Database::Server(owner, _), Some(role)) => {
-            let Migrated { from, to } = migrate(owner, role).await?;
+            let Migrated { from, to } = migrate(owner, role).await.map_err(refused)?;
             if screen.is_json() {
                 screen.json(&json!({ "database": owner.place(), "from": from, "to": to, "app_role": role }))?;
                 return Ok(Exit::Success);

@@ -3,5 +3,7 @@
 mod answers;
 mod contract;
 mod faults;
+mod postgres;
 mod support;
+mod twin;
 mod worker;

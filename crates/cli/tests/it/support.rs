@@ -1,11 +1,14 @@
-//! The real binary against the simulator on a socket and a database file of its own.
+//! The real binary against the simulator on a socket and a database of its own: a file, or one in the PostgreSQL of
+//! `cargo xtask test`.
 
 use std::path::PathBuf;
 use std::process::Output;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use assert_cmd::Command;
 use lastseen_model::{PolicyType, TenantId};
 use lastseen_simulator::{Simulator, SimulatorConfig, SizePlan, TenantPlan};
+use lastseen_test_postgres::{APP_ROLE, OWNER_ROLE, Shared};
 use serde_json::Value;
 
 pub(crate) const CONFIGURATION: &str = "deviceConfiguration";
@@ -15,6 +18,8 @@ pub(crate) struct World {
     pub(crate) simulator: Simulator,
     pub(crate) config: SimulatorConfig,
     pub(crate) folder: tempfile::TempDir,
+    /// Where the database is; a file in the folder unless said otherwise.
+    database_url: String,
     /// What the simulator lives on.
     _runtime: tokio::runtime::Runtime,
 }
@@ -26,7 +31,18 @@ impl World {
         let config = SimulatorConfig { tenants, record: true, ..SimulatorConfig::default() };
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
         let simulator = runtime.block_on(Simulator::start(config.clone())).expect("the simulator starts");
-        Self { simulator, config, folder: tempfile::tempdir().expect("a folder"), _runtime: runtime }
+        let folder = tempfile::tempdir().expect("a folder");
+        let database_url = format!("sqlite:{}", folder.path().join("lastseen.db").display());
+        Self { simulator, config, folder, database_url, _runtime: runtime }
+    }
+
+    /// The same with a PostgreSQL database of its own, migrated by its owner as the documentation says.
+    pub(crate) fn on_postgres(tenants: u32, size: u32) -> Self {
+        let database = PostgresDatabase::new();
+        let world = Self { database_url: database.url(APP_ROLE), ..Self::new(tenants, size) };
+        let migrated = world.run(&["migrate", "--database", &database.url(OWNER_ROLE), "--app-role", APP_ROLE]);
+        assert_eq!(code(&migrated), 0, "{}", text(&migrated.stderr));
+        world
     }
 
     pub(crate) fn tenant(&self) -> TenantId {
@@ -45,7 +61,7 @@ impl World {
             .current_dir(self.folder.path())
             .env("HOME", self.folder.path())
             .env("USER", "tester")
-            .env("LASTSEEN_DATABASE_URL", format!("sqlite:{}", self.database().display()))
+            .env("LASTSEEN_DATABASE_URL", &self.database_url)
             .env("LASTSEEN_AUTHORITY", self.simulator.origin())
             .env("LASTSEEN_GRAPH_ENDPOINT", self.simulator.origin())
             .env("LASTSEEN_CLIENT_ID", &self.config.client_id)
@@ -111,6 +127,27 @@ impl World {
             }
         }
         bytes
+    }
+}
+
+/// An empty database in the cluster that the tests share.
+pub(crate) struct PostgresDatabase {
+    shared: Shared,
+    name: String,
+}
+
+impl PostgresDatabase {
+    pub(crate) fn new() -> Self {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let shared = Shared::from_environment().unwrap_or_else(|why| panic!("{why}"));
+        let name = format!("cli_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::SeqCst));
+        shared.psql("postgres", &format!("CREATE DATABASE {name} OWNER {OWNER_ROLE}")).expect("a database");
+        Self { shared, name }
+    }
+
+    /// Its address for a role.
+    pub(crate) fn url(&self, role: &str) -> String {
+        self.shared.url(role, &self.name)
     }
 }
 

@@ -43,10 +43,18 @@ pub(crate) fn runtime() -> tokio::runtime::Runtime {
 impl Database {
     /// A new one, without a schema.
     pub(crate) async fn empty() -> Self {
+        Self::made("").await
+    }
+
+    /// A new one with these options, without a schema.
+    pub(crate) async fn made(options: &str) -> Self {
         static MADE: AtomicU64 = AtomicU64::new(0);
         let name = format!("test_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::SeqCst));
         let mut postgres = PgConnection::connect(&servers().superuser_url("postgres")).await.expect("the cluster answers");
-        postgres.execute(sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name} OWNER {OWNER_ROLE}")))).await.expect("a database");
+        postgres
+            .execute(sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name} OWNER {OWNER_ROLE} {options}"))))
+            .await
+            .expect("a database");
         postgres.close().await.expect("closes");
         Self { name }
     }

@@ -108,6 +108,14 @@ fn a_role_that_is_not_fit_to_be_the_applications_gets_no_rights_and_no_schema_is
 }
 
 #[test]
+fn a_database_that_could_not_hold_every_name_is_refused() {
+    runtime().block_on(async {
+        let database = Database::made("ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0").await;
+        assert_eq!(problem(migrate(&database.address(OWNER_ROLE), APP_ROLE).await), OpenProblem::NotUtf8);
+    });
+}
+
+#[test]
 fn what_can_not_be_reached_is_told_as_what_it_is() {
     runtime().block_on(async {
         let database = Database::empty().await;
