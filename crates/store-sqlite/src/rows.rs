@@ -10,6 +10,24 @@ use sqlx::sqlite::SqliteRow;
 
 use crate::error::of_statement;
 
+/// Whose values are read: a table, and the row's key.
+pub(crate) struct Stored<'a> {
+    pub(crate) table: &'static str,
+    pub(crate) key: &'a str,
+}
+
+impl Stored<'_> {
+    /// An id or a word of a closed set.
+    pub(crate) fn word<T: FromStr>(&self, column: &'static str, text: &str) -> Result<T> {
+        text.parse().map_err(|_| self.inconsistent(column))
+    }
+
+    /// The report that a column holds what it can't.
+    pub(crate) fn inconsistent(&self, column: &'static str) -> StoreError {
+        StoreError::Inconsistent { table: self.table, column, key: self.key.to_owned() }
+    }
+}
+
 /// Reads one row's columns by name.
 pub(crate) struct Fields<'r> {
     row: &'r SqliteRow,
