@@ -7,6 +7,7 @@ use std::thread;
 
 use anyhow::{Context, Result, bail};
 
+use crate::sql;
 use crate::tally::Tally;
 
 /// The workspace's root: where every step runs, wherever `cargo xtask` was called.
@@ -22,9 +23,13 @@ pub(crate) fn program(name: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// `cargo` with its arguments.
+/// `cargo` with its arguments. It compiles from what is committed, whatever database the caller's environment names.
 pub(crate) fn cargo(arguments: &[&str]) -> Command {
-    program("cargo", arguments)
+    let mut command = program("cargo", arguments);
+    for variable in sql::VARIABLES {
+        command.env_remove(variable);
+    }
+    command
 }
 
 /// Runs a command whose output goes where ours goes.
@@ -115,6 +120,13 @@ mod tests {
     fn a_command_that_fails_is_an_error_that_names_it() {
         let error = run(cargo(&["lastseen-no-such-command"]).stderr(Stdio::null())).expect_err("cargo knows no such command");
         assert!(error.to_string().starts_with("`cargo lastseen-no-such-command` ended with"), "{error}");
+    }
+
+    #[test]
+    fn cargo_is_kept_from_databases_that_the_environment_names() {
+        let command = cargo(&["check"]);
+        let removed: Vec<_> = command.get_envs().filter(|(_, value)| value.is_none()).map(|(name, _)| name).collect();
+        assert_eq!(removed.len(), sql::VARIABLES.len(), "{removed:?}");
     }
 
     #[test]

@@ -1,13 +1,16 @@
-//! What developers and CI run: `cargo xtask test`, `cargo xtask postgres` and `cargo xtask generate`. Nothing of it is needed at run time.
+//! What developers and CI run: `cargo xtask test`, `cargo xtask postgres`, `cargo xtask sql` and `cargo xtask generate`. Nothing of it is needed at run time.
 //!
 //! A command is a list of [`step::Step`]s, and a step is a small function in a file of its own kind: [`checks`] holds those that only read,
-//! [`suite`] those that run tests, [`packages`] the Debian packages they need, [`postgresql`] the servers that tests share.
+//! [`suite`] those that run tests, [`packages`] the Debian packages they need, [`postgresql`] the servers that tests share, [`sql`] whether the backends' statements fit
+//! their databases.
 
 mod checks;
 mod command;
 mod generate;
+mod kept;
 mod packages;
 mod postgresql;
+mod sql;
 mod step;
 mod suite;
 mod tally;
@@ -38,6 +41,11 @@ enum Command {
     /// The command gets LASTSEEN_TEST_POSTGRES and LASTSEEN_TEST_PGBOUNCER, each `127.0.0.1:<port>`, and its exit code is passed on.
     /// `cargo xtask postgres cargo test -p lastseen-store-postgres` runs the tests of one crate.
     Postgres(postgresql::Options),
+    /// Ask PostgreSQL and SQLite about every statement of the backends, and keep what they say for builds without a database
+    ///
+    /// Run it after a statement or a migration has changed, and commit what it writes to each backend's folder `.sqlx`. It needs PostgreSQL,
+    /// PgBouncer and the sqlite3 shell. `cargo xtask test` compares where they are installed.
+    Sql,
     /// Rebuild the committed references that are generated from the code
     ///
     /// Runs the reference tests of lastseen-cli with LASTSEEN_GENERATE=1, which makes them write what they otherwise compare.
@@ -52,6 +60,7 @@ fn main() -> ExitCode {
         Command::Postgres(options) => {
             return postgresql::run_with(&options, &mut io::stdout()).unwrap_or_else(|error| postgresql::complain(&error));
         }
+        Command::Sql => sql::steps(),
         Command::Generate => generate::steps(),
     };
     match step::run_all(steps, &mut io::stdout()) {

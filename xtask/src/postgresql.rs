@@ -12,7 +12,7 @@ use std::thread;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use lastseen_test_postgres::{APP_ROLE, MODULE, OWNER_ROLE, SUPERUSER, Servers};
+use lastseen_test_postgres::{APP_ROLE, Cluster, MODULE, OWNER_ROLE, SUPERUSER, Servers};
 
 use crate::step::{Outcome, Step};
 
@@ -25,6 +25,11 @@ impl SharedServers {
     /// Whether they run.
     pub(crate) fn are_running(&self) -> bool {
         self.0.get().is_some()
+    }
+
+    /// The cluster, if they run.
+    pub(crate) fn cluster(&self) -> Option<&Cluster> {
+        self.0.get().map(Servers::cluster)
     }
 
     /// Tells a command where they are, if they run.

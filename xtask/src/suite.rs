@@ -9,7 +9,7 @@ use crate::command::{answers, cargo, run_tests};
 use crate::postgresql::SharedServers;
 use crate::step::{Outcome, Step};
 use crate::tally::Tally;
-use crate::{checks, packages, postgresql};
+use crate::{checks, packages, postgresql, sql};
 
 /// What `cargo xtask test` takes.
 #[derive(Debug, Clone, Copy, Args)]
@@ -31,6 +31,7 @@ pub(crate) fn steps(options: Options) -> Vec<Step> {
     // From here on the steps may use the servers; they are gone with the last of them.
     let servers = SharedServers::default();
     steps.push(postgresql::start(servers.clone()));
+    steps.push(sql::compare(servers.clone()));
     if !options.quick {
         steps.push(doc_tests(servers.clone()));
     }
@@ -100,8 +101,11 @@ mod tests {
     #[test]
     fn the_tests_come_last_and_quick_leaves_out_what_is_slow() {
         let all = names(Options { install: false, quick: false });
-        assert_eq!(all, ["debian packages", "format", "clippy", "documentation", "dependencies", "postgresql", "doc tests", "tests"]);
-        assert_eq!(names(Options { install: true, quick: true }), ["debian packages", "format", "clippy", "postgresql", "tests"]);
+        assert_eq!(
+            all,
+            ["debian packages", "format", "clippy", "documentation", "dependencies", "postgresql", "sql", "doc tests", "tests"]
+        );
+        assert_eq!(names(Options { install: true, quick: true }), ["debian packages", "format", "clippy", "postgresql", "sql", "tests"]);
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Items: found by Graph's id, made when they are new, rewritten when they changed. Nothing here deletes one.
 
 use lastseen_model::{ContractVersion, ExternalId, Fingerprint, Observation, Ordinal, PolicyType};
-use lastseen_store::{Result, StoreError};
+use lastseen_store::Result;
 use sqlx::QueryBuilder;
 
 use crate::error::of_statement;
+use crate::rows::Stored;
 use crate::transaction::{WriteTx, met};
 
 /// Rows of one INSERT: its 14 parameters a row stay below SQLite's limit, and a page needs two texts of the statement at most.
@@ -72,25 +73,27 @@ async fn look_up(
     observations: &[&Observation],
 ) -> Result<Vec<Option<Known>>> {
     let ids: serde_json::Value = observations.iter().map(|observation| observation.external_id.as_str()).collect();
-    // One statement a page: the ids go in as one JSON array, and each is one probe of the unique index (CROSS JOIN keeps the order).
-    let rows: Vec<(i64, Ordinal, String, bool)> = sqlx::query_as(
-        "SELECT j.key, c.ordinal, c.fingerprint, c.contract_version = ?3
-         FROM json_each(?4) j
-         CROSS JOIN catalogue c ON c.tenant_id = ?1 AND c.policy_type = ?2 AND c.external_id = j.value",
+    // One statement a page: the ids go in as one JSON array, and each is one probe of the unique index (CROSS JOIN keeps the order). The
+    // macro looks for the table of a plain column, and a function has none; hence the `+`.
+    let rows = sqlx::query!(
+        r#"SELECT +j.key AS "place!: i64", c.ordinal AS "ordinal!: Ordinal", c.fingerprint, c.contract_version = ?3 AS "same_version!: bool"
+           FROM json_each(?4) j
+           CROSS JOIN catalogue c ON c.tenant_id = ?1 AND c.policy_type = ?2 AND c.external_id = j.value"#,
+        tenant,
+        policy_type.as_str(),
+        version.to_string(),
+        ids.to_string(),
     )
-    .bind(tenant)
-    .bind(policy_type.as_str())
-    .bind(version.to_string())
-    .bind(ids.to_string())
     .fetch_all(tx.db())
     .await
     .map_err(of_statement)?;
     let mut known: Vec<Option<Known>> = observations.iter().map(|_| None).collect();
-    for (place, ordinal, fingerprint, same_version) in rows {
-        let wrong = |column| StoreError::Inconsistent { table: "catalogue", column, key: ordinal.to_string() };
-        let fingerprint = fingerprint.parse().map_err(|_| wrong("fingerprint"))?;
-        let place = usize::try_from(place).ok().and_then(|place| known.get_mut(place)).ok_or_else(|| wrong("external_id"))?;
-        *place = Some(Known { ordinal, fingerprint, same_version });
+    for row in rows {
+        let key = row.ordinal.to_string();
+        let item = Stored { table: "catalogue", key: &key };
+        let fingerprint = item.word("fingerprint", &row.fingerprint)?;
+        let place = usize::try_from(row.place).ok().and_then(|place| known.get_mut(place));
+        *item.there("external_id", place)? = Some(Known { ordinal: row.ordinal, fingerprint, same_version: row.same_version });
     }
     Ok(known)
 }
@@ -102,13 +105,13 @@ pub(crate) async fn known_ordinals(tx: &mut WriteTx, tenant: &str, policy_type: 
     }
     let ids: serde_json::Value = ids.iter().map(ExternalId::as_str).collect();
     // As in `look_up`: one statement, and a probe of the unique index for each id.
-    sqlx::query_scalar(
-        "SELECT c.ordinal FROM json_each(?3) j
-         CROSS JOIN catalogue c ON c.tenant_id = ?1 AND c.policy_type = ?2 AND c.external_id = j.value",
+    sqlx::query_scalar!(
+        r#"SELECT c.ordinal AS "ordinal!: Ordinal" FROM json_each(?3) j
+           CROSS JOIN catalogue c ON c.tenant_id = ?1 AND c.policy_type = ?2 AND c.external_id = j.value"#,
+        tenant,
+        policy_type.as_str(),
+        ids.to_string(),
     )
-    .bind(tenant)
-    .bind(policy_type.as_str())
-    .bind(ids.to_string())
     .fetch_all(tx.db())
     .await
     .map_err(of_statement)
@@ -120,14 +123,14 @@ async fn take_ordinals(tx: &mut WriteTx, tenant: &str, policy_type: &PolicyType,
         return Ok(0);
     }
     let count = i64::try_from(count).unwrap_or(i64::MAX);
-    sqlx::query_scalar(
-        "INSERT INTO ordinals (tenant_id, policy_type, next_ordinal) VALUES (?1, ?2, ?3)
-         ON CONFLICT (tenant_id, policy_type) DO UPDATE SET next_ordinal = next_ordinal + excluded.next_ordinal
-         RETURNING next_ordinal - ?3",
+    sqlx::query_scalar!(
+        r#"INSERT INTO ordinals (tenant_id, policy_type, next_ordinal) VALUES (?1, ?2, ?3)
+           ON CONFLICT (tenant_id, policy_type) DO UPDATE SET next_ordinal = next_ordinal + excluded.next_ordinal
+           RETURNING next_ordinal - ?3 AS "first!: Ordinal""#,
+        tenant,
+        policy_type.as_str(),
+        count,
     )
-    .bind(tenant)
-    .bind(policy_type.as_str())
-    .bind(count)
     .fetch_one(tx.db())
     .await
     .map_err(of_statement)
@@ -179,24 +182,24 @@ async fn rewrite(
     observation: &Observation,
 ) -> Result<()> {
     let now = tx.now;
-    let done = sqlx::query(
+    let done = sqlx::query!(
         "UPDATE catalogue SET
              changed_at = iif(contract_version = ?4, ?5, changed_at),
              contract_version = ?4, fingerprint = ?6, display_name = ?7, platform = ?8, assignment_count = ?9, meta_jsonb = ?10,
              search_text = ?11
          WHERE tenant_id = ?1 AND policy_type = ?2 AND ordinal = ?3",
+        tenant,
+        policy_type.as_str(),
+        ordinal,
+        version.to_string(),
+        now,
+        observation.fingerprint.to_string(),
+        observation.display_name.as_deref(),
+        observation.platform.as_deref(),
+        observation.assignment_count,
+        observation.meta,
+        observation.search_text(),
     )
-    .bind(tenant)
-    .bind(policy_type.as_str())
-    .bind(ordinal)
-    .bind(version.to_string())
-    .bind(now)
-    .bind(observation.fingerprint.to_string())
-    .bind(observation.display_name.as_deref())
-    .bind(observation.platform.as_deref())
-    .bind(observation.assignment_count)
-    .bind(&observation.meta)
-    .bind(observation.search_text())
     .execute(tx.db())
     .await
     .map_err(of_statement)?;

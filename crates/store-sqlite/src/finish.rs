@@ -10,7 +10,7 @@ use crate::SqliteStore;
 use crate::error::of_statement;
 use crate::history::read_run;
 use crate::lease::check;
-use crate::rows::Fields;
+use crate::rows::Stored;
 use crate::transaction::{WriteTx, met};
 
 pub(crate) async fn fail_listings(store: &SqliteStore, scope: &TenantScope, lease: &Lease, failure: &ListingFailure) -> Result<()> {
@@ -20,30 +20,32 @@ pub(crate) async fn fail_listings(store: &SqliteStore, scope: &TenantScope, leas
     let now = tx.now;
     let mut broken = false;
     for policy_type in &failure.types {
-        let row = sqlx::query("SELECT policy_type, pages, outcome FROM listings WHERE tenant_id = ?1 AND run_id = ?2 AND policy_type = ?3")
-            .bind(&tenant)
-            .bind(&run)
-            .bind(policy_type.as_str())
-            .fetch_optional(tx.db())
-            .await
-            .map_err(of_statement)?
-            .ok_or_else(|| StoreError::ListingNotOpen(policy_type.clone()))?;
-        let listing = Fields::of(&row, "listings", "policy_type");
-        if listing.option_word::<ListingOutcome>("outcome")?.is_some() {
+        let row = sqlx::query!(
+            "SELECT pages, outcome FROM listings WHERE tenant_id = ?1 AND run_id = ?2 AND policy_type = ?3",
+            tenant,
+            run,
+            policy_type.as_str(),
+        )
+        .fetch_optional(tx.db())
+        .await
+        .map_err(of_statement)?
+        .ok_or_else(|| StoreError::ListingNotOpen(policy_type.clone()))?;
+        let listing = Stored { table: "listings", key: policy_type.as_str() };
+        if listing.option_word::<ListingOutcome>("outcome", row.outcome.as_deref())?.is_some() {
             continue;
         }
-        let outcome = ListingOutcome::after_failure(failure.code, listing.number("pages")?);
+        let outcome = ListingOutcome::after_failure(failure.code, listing.number("pages", row.pages)?);
         broken |= outcome != ListingOutcome::Unavailable;
-        let done = sqlx::query(
+        let done = sqlx::query!(
             "UPDATE listings SET outcome = ?4, error_code = ?5, ended_at = ?6
              WHERE tenant_id = ?1 AND run_id = ?2 AND policy_type = ?3 AND outcome IS NULL",
+            tenant,
+            run,
+            policy_type.as_str(),
+            outcome.as_str(),
+            failure.code.as_str(),
+            now,
         )
-        .bind(&tenant)
-        .bind(&run)
-        .bind(policy_type.as_str())
-        .bind(outcome.as_str())
-        .bind(failure.code.as_str())
-        .bind(now)
         .execute(tx.db())
         .await
         .map_err(of_statement)?;
@@ -92,7 +94,7 @@ pub(crate) async fn end_run(tx: &mut WriteTx, tenant: &str, run: &str, end: &Run
 
     let now = tx.now;
     let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-    let done = sqlx::query(
+    let done = sqlx::query!(
         "UPDATE sync_runs SET
              status = ?3, finished_at = ?4, lease_until = NULL,
              -- Every item that was observed is persisted, or its page would not have been.
@@ -104,16 +106,16 @@ pub(crate) async fn end_run(tx: &mut WriteTx, tenant: &str, run: &str, end: &Run
                       coalesce(sum(items_rejected), 0) AS rejected
                FROM listings WHERE tenant_id = ?1 AND run_id = ?2) AS c
          WHERE tenant_id = ?1 AND run_id = ?2 AND status = 'running'",
+        tenant,
+        run,
+        status.as_str(),
+        now,
+        count(end.traffic.requests),
+        count(end.traffic.retries),
+        count(end.traffic.throttled),
+        count(end.traffic.bytes_received),
+        count(end.traffic.meta_keys_dropped),
     )
-    .bind(tenant)
-    .bind(run)
-    .bind(status.as_str())
-    .bind(now)
-    .bind(count(end.traffic.requests))
-    .bind(count(end.traffic.retries))
-    .bind(count(end.traffic.throttled))
-    .bind(count(end.traffic.bytes_received))
-    .bind(count(end.traffic.meta_keys_dropped))
     .execute(tx.db())
     .await
     .map_err(of_statement)?;
@@ -123,16 +125,16 @@ pub(crate) async fn end_run(tx: &mut WriteTx, tenant: &str, run: &str, end: &Run
 /// Ends the listings that the worker left open; those that were begun get the code of what ended the run.
 async fn end_open_listings(tx: &mut WriteTx, tenant: &str, run: &str, code: ErrorCode) -> Result<()> {
     let now = tx.now;
-    sqlx::query(
+    sqlx::query!(
         "UPDATE listings SET outcome = iif(started_at IS NULL, ?3, ?4), error_code = iif(started_at IS NULL, NULL, ?5), ended_at = ?6
          WHERE tenant_id = ?1 AND run_id = ?2 AND outcome IS NULL",
+        tenant,
+        run,
+        ListingOutcome::when_run_ends(false).as_str(),
+        ListingOutcome::when_run_ends(true).as_str(),
+        code.as_str(),
+        now,
     )
-    .bind(tenant)
-    .bind(run)
-    .bind(ListingOutcome::when_run_ends(false).as_str())
-    .bind(ListingOutcome::when_run_ends(true).as_str())
-    .bind(code.as_str())
-    .bind(now)
     .execute(tx.db())
     .await
     .map_err(of_statement)?;
@@ -140,51 +142,55 @@ async fn end_open_listings(tx: &mut WriteTx, tenant: &str, run: &str, code: Erro
 }
 
 async fn outcomes(tx: &mut WriteTx, tenant: &str, run: &str) -> Result<Vec<ListingOutcome>> {
-    let rows = sqlx::query("SELECT policy_type, outcome FROM listings WHERE tenant_id = ?1 AND run_id = ?2")
-        .bind(tenant)
-        .bind(run)
+    let rows = sqlx::query!("SELECT policy_type, outcome FROM listings WHERE tenant_id = ?1 AND run_id = ?2", tenant, run)
         .fetch_all(tx.db())
         .await
         .map_err(of_statement)?;
-    rows.iter().map(|row| Fields::of(row, "listings", "policy_type").word("outcome")).collect()
+    rows.into_iter()
+        .map(|row| {
+            let listing = Stored { table: "listings", key: &row.policy_type };
+            listing.word("outcome", &listing.there("outcome", row.outcome)?)
+        })
+        .collect()
 }
 
 /// Counts an error of a run, adds its code, and keeps it when it is among the first.
 pub(crate) async fn record_error(tx: &mut WriteTx, tenant: &str, run: &str, code: ErrorCode, context: &ErrorContext) -> Result<()> {
-    let row = sqlx::query("SELECT run_id, errors_count, error_codes FROM sync_runs WHERE tenant_id = ?1 AND run_id = ?2")
-        .bind(tenant)
-        .bind(run)
+    let row = sqlx::query!("SELECT errors_count, error_codes FROM sync_runs WHERE tenant_id = ?1 AND run_id = ?2", tenant, run)
         .fetch_one(tx.db())
         .await
         .map_err(of_statement)?;
-    let found = Fields::of(&row, "sync_runs", "run_id");
-    let n = found.number::<i64>("errors_count")? + 1;
+    let n = row.errors_count + 1;
     // Sorted by text, which is not the order of the enum.
-    let codes: Vec<ErrorCode> = found.json("error_codes")?;
+    let codes: Vec<ErrorCode> = Stored { table: "sync_runs", key: run }.json("error_codes", &row.error_codes)?;
     let codes: BTreeSet<&str> = codes.iter().copied().chain([code]).map(ErrorCode::as_str).collect();
     let codes: serde_json::Value = codes.into_iter().collect();
 
-    let done = sqlx::query("UPDATE sync_runs SET errors_count = ?3, error_codes = ?4 WHERE tenant_id = ?1 AND run_id = ?2")
-        .bind(tenant)
-        .bind(run)
-        .bind(n)
-        .bind(codes.to_string())
-        .execute(tx.db())
-        .await
-        .map_err(of_statement)?;
+    let done = sqlx::query!(
+        "UPDATE sync_runs SET errors_count = ?3, error_codes = ?4 WHERE tenant_id = ?1 AND run_id = ?2",
+        tenant,
+        run,
+        n,
+        codes.to_string(),
+    )
+    .execute(tx.db())
+    .await
+    .map_err(of_statement)?;
     met("record_error", 1, done.rows_affected())?;
 
     if usize::try_from(n).is_ok_and(|n| n <= RUN_ERRORS_KEPT) {
         let context = serde_json::to_string(context).map_err(|error| StoreError::Refused(error.into()))?;
-        sqlx::query("INSERT INTO run_errors (tenant_id, run_id, n, code, context) VALUES (?1, ?2, ?3, ?4, ?5)")
-            .bind(tenant)
-            .bind(run)
-            .bind(n)
-            .bind(code.as_str())
-            .bind(context)
-            .execute(tx.db())
-            .await
-            .map_err(of_statement)?;
+        sqlx::query!(
+            "INSERT INTO run_errors (tenant_id, run_id, n, code, context) VALUES (?1, ?2, ?3, ?4, ?5)",
+            tenant,
+            run,
+            n,
+            code.as_str(),
+            context,
+        )
+        .execute(tx.db())
+        .await
+        .map_err(of_statement)?;
     }
     Ok(())
 }

@@ -4,13 +4,13 @@ use lastseen_store::{RegistryType, Result, TenantRecord, TenantScope};
 
 use crate::SqliteStore;
 use crate::error::of_statement;
-use crate::rows::Fields;
+use crate::rows::Stored;
 use crate::transaction::WriteTx;
 
 pub(crate) async fn mirror_registry(store: &SqliteStore, types: &[RegistryType]) -> Result<()> {
     let mut tx = store.write().await?;
     for known in types {
-        sqlx::query(
+        sqlx::query!(
             "INSERT INTO policy_types (policy_type, category, display_name, path, api_version) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (policy_type) DO UPDATE SET
                  category = excluded.category, display_name = excluded.display_name, path = excluded.path,
@@ -18,12 +18,12 @@ pub(crate) async fn mirror_registry(store: &SqliteStore, types: &[RegistryType])
              -- An unchanged registry writes nothing.
              WHERE (category, display_name, path, api_version)
                  IS NOT (excluded.category, excluded.display_name, excluded.path, excluded.api_version)",
+            known.policy_type.as_str(),
+            known.category.as_str(),
+            known.display_name,
+            known.path,
+            known.api_version,
         )
-        .bind(known.policy_type.as_str())
-        .bind(known.category.as_str())
-        .bind(&known.display_name)
-        .bind(&known.path)
-        .bind(&known.api_version)
         .execute(tx.db())
         .await
         .map_err(of_statement)?;
@@ -34,14 +34,14 @@ pub(crate) async fn mirror_registry(store: &SqliteStore, types: &[RegistryType])
 pub(crate) async fn tenants(store: &SqliteStore) -> Result<Vec<TenantRecord>> {
     let mut tx = store.read().await?;
     // Tenants without a name come last: a name is what a person looks for.
-    let rows = sqlx::query("SELECT tenant_id, name FROM tenants ORDER BY name IS NULL, name, tenant_id")
+    let rows = sqlx::query!("SELECT tenant_id, name FROM tenants ORDER BY name IS NULL, name, tenant_id")
         .fetch_all(tx.db())
         .await
         .map_err(of_statement)?;
-    rows.iter()
+    rows.into_iter()
         .map(|row| {
-            let tenant = Fields::of(row, "tenants", "tenant_id");
-            Ok(TenantRecord { tenant_id: tenant.word("tenant_id")?, name: tenant.text("name")?.map(str::to_owned) })
+            let tenant = Stored { table: "tenants", key: &row.tenant_id };
+            Ok(TenantRecord { tenant_id: tenant.word("tenant_id", &row.tenant_id)?, name: row.name })
         })
         .collect()
 }
@@ -54,14 +54,14 @@ pub(crate) async fn register_tenant(store: &SqliteStore, scope: &TenantScope, na
 
 /// Makes the tenant known; a name that is given replaces an older one.
 pub(crate) async fn know_tenant(tx: &mut WriteTx, scope: &TenantScope, name: Option<&str>) -> Result<()> {
-    let now = tx.now;
-    sqlx::query(
+    let (tenant, now) = (scope.tenant().to_string(), tx.now);
+    sqlx::query!(
         "INSERT INTO tenants (tenant_id, name, registered_at) VALUES (?1, ?2, ?3)
          ON CONFLICT (tenant_id) DO UPDATE SET name = excluded.name WHERE excluded.name IS NOT NULL",
+        tenant,
+        name,
+        now,
     )
-    .bind(scope.tenant().to_string())
-    .bind(name)
-    .bind(now)
     .execute(tx.db())
     .await
     .map_err(of_statement)?;

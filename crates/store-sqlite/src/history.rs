@@ -1,35 +1,40 @@
 //! Runs and selections, as they were.
 
 use lastseen_model::RunId;
-use lastseen_store::{Result, RunDetail, RunError, RunLookup, RunQuery, RunRecord, SelectionRecord, TenantScope};
+use lastseen_store::{ListingRecord, Result, RunDetail, RunError, RunLookup, RunQuery, RunRecord, SelectionRecord, TenantScope};
 use sqlx::SqliteConnection;
 
 use crate::SqliteStore;
 use crate::error::of_statement;
-use crate::rows::{Fields, listing_record, run_record};
+use crate::rows::{ListingRow, RunRow, Stored};
 
 /// Fewer characters of an id are no look up but a guess.
 const PART_MIN_CHARS: usize = 4;
 
 pub(crate) async fn runs(store: &SqliteStore, scope: &TenantScope, query: &RunQuery) -> Result<Vec<RunRecord>> {
     let mut tx = store.read().await?;
-    let rows = sqlx::query(
-        "SELECT * FROM sync_runs
-         WHERE tenant_id = ?1
-           AND (?2 IS NULL OR selection_hash = ?2)
-           AND (?3 IS NULL OR status = ?3)
-           AND (?4 IS NULL OR created_no < (SELECT created_no FROM sync_runs WHERE tenant_id = ?1 AND run_id = ?4))
-         ORDER BY created_no DESC LIMIT ?5",
+    let rows = sqlx::query_as!(
+        RunRow,
+        r#"SELECT tenant_id, run_id, run_no, selection_hash, selection_payload, status, correlation_id, "trigger", created_at, started_at,
+                  finished_at, worker, guard_min_items, guard_percent, errors_count, error_codes, items_observed, items_upserted,
+                  items_created, items_changed, items_unseen, items_rejected, requests, retries, throttled, bytes_received,
+                  meta_keys_dropped
+           FROM sync_runs
+           WHERE tenant_id = ?1
+             AND (?2 IS NULL OR selection_hash = ?2)
+             AND (?3 IS NULL OR status = ?3)
+             AND (?4 IS NULL OR created_no < (SELECT created_no FROM sync_runs WHERE tenant_id = ?1 AND run_id = ?4))
+           ORDER BY created_no DESC LIMIT ?5"#,
+        scope.tenant().to_string(),
+        query.selection.map(|hash| hash.to_string()),
+        query.status.map(lastseen_model::RunStatus::as_str),
+        query.before.map(|run| run.to_string()),
+        query.limit.clamp(1, 1_000),
     )
-    .bind(scope.tenant().to_string())
-    .bind(query.selection.map(|hash| hash.to_string()))
-    .bind(query.status.map(lastseen_model::RunStatus::as_str))
-    .bind(query.before.map(|run| run.to_string()))
-    .bind(query.limit.clamp(1, 1_000))
     .fetch_all(tx.db())
     .await
     .map_err(of_statement)?;
-    rows.iter().map(run_record).collect()
+    rows.into_iter().map(RunRecord::try_from).collect()
 }
 
 pub(crate) async fn run(store: &SqliteStore, scope: &TenantScope, run: RunId) -> Result<Option<RunDetail>> {
@@ -40,38 +45,44 @@ pub(crate) async fn run(store: &SqliteStore, scope: &TenantScope, run: RunId) ->
 /// A run with its listings and errors, in whatever transaction the caller is.
 pub(crate) async fn read_run(db: &mut SqliteConnection, scope: &TenantScope, run: RunId) -> Result<Option<RunDetail>> {
     let (tenant, run) = (scope.tenant().to_string(), run.to_string());
-    let row = sqlx::query("SELECT * FROM sync_runs WHERE tenant_id = ?1 AND run_id = ?2")
-        .bind(&tenant)
-        .bind(&run)
-        .fetch_optional(&mut *db)
-        .await
-        .map_err(of_statement)?;
-    let Some(record) = row.as_ref().map(run_record).transpose()? else { return Ok(None) };
+    let row = sqlx::query_as!(
+        RunRow,
+        r#"SELECT tenant_id, run_id, run_no, selection_hash, selection_payload, status, correlation_id, "trigger", created_at, started_at,
+                  finished_at, worker, guard_min_items, guard_percent, errors_count, error_codes, items_observed, items_upserted,
+                  items_created, items_changed, items_unseen, items_rejected, requests, retries, throttled, bytes_received,
+                  meta_keys_dropped
+           FROM sync_runs
+           WHERE tenant_id = ?1 AND run_id = ?2"#,
+        tenant,
+        run,
+    )
+    .fetch_optional(&mut *db)
+    .await
+    .map_err(of_statement)?;
+    let Some(record) = row.map(RunRecord::try_from).transpose()? else { return Ok(None) };
     // All but the bitmap, which can be large.
-    let listings = sqlx::query(
+    let listings = sqlx::query_as!(
+        ListingRow,
         "SELECT policy_type, outcome, error_code, items_observed, items_created, items_changed, items_unseen, items_rejected, pages,
                 known_before, contract_hash, started_at, ended_at
          FROM listings WHERE tenant_id = ?1 AND run_id = ?2 ORDER BY position",
+        tenant,
+        run,
     )
-    .bind(&tenant)
-    .bind(&run)
     .fetch_all(&mut *db)
     .await
     .map_err(of_statement)?;
-    let errors = sqlx::query("SELECT run_id, code, context FROM run_errors WHERE tenant_id = ?1 AND run_id = ?2 ORDER BY n")
-        .bind(&tenant)
-        .bind(&run)
+    let errors = sqlx::query!("SELECT code, context FROM run_errors WHERE tenant_id = ?1 AND run_id = ?2 ORDER BY n", tenant, run)
         .fetch_all(db)
         .await
         .map_err(of_statement)?;
-    let error = |row| {
-        let error = Fields::of(row, "run_errors", "run_id");
-        Ok(RunError { code: error.word("code")?, context: error.json("context")? })
-    };
+    let stored = Stored { table: "run_errors", key: &run };
+    let errors =
+        errors.iter().map(|row| Ok(RunError { code: stored.word("code", &row.code)?, context: stored.json("context", &row.context)? }));
     Ok(Some(RunDetail {
         record,
-        listings: listings.iter().map(listing_record).collect::<Result<_>>()?,
-        errors: errors.iter().map(error).collect::<Result<_>>()?,
+        listings: listings.into_iter().map(ListingRecord::try_from).collect::<Result<_>>()?,
+        errors: errors.collect::<Result<_>>()?,
     }))
 }
 
@@ -81,19 +92,19 @@ pub(crate) async fn find_run(store: &SqliteStore, scope: &TenantScope, part: &st
         return Ok(RunLookup::None);
     }
     let mut tx = store.read().await?;
-    let rows = sqlx::query(
+    let runs = sqlx::query_scalar!(
         "SELECT run_id FROM sync_runs
          WHERE tenant_id = ?1 AND (substr(run_id, 1, length(?2)) = ?2 OR substr(run_id, -length(?2)) = ?2)",
+        scope.tenant().to_string(),
+        part,
     )
-    .bind(scope.tenant().to_string())
-    .bind(part)
     .fetch_all(tx.db())
     .await
     .map_err(of_statement)?;
-    match rows.as_slice() {
+    match runs.as_slice() {
         [] => Ok(RunLookup::None),
-        [row] => {
-            let run = Fields::of(row, "sync_runs", "run_id").word("run_id")?;
+        [run] => {
+            let run = Stored { table: "sync_runs", key: run }.word("run_id", run)?;
             Ok(read_run(tx.db(), scope, run).await?.map_or(RunLookup::None, |detail| RunLookup::One(Box::new(detail))))
         }
         several => Ok(RunLookup::Several(several.len() as u64)),
@@ -102,7 +113,7 @@ pub(crate) async fn find_run(store: &SqliteStore, scope: &TenantScope, part: &st
 
 pub(crate) async fn selections(store: &SqliteStore, scope: &TenantScope) -> Result<Vec<SelectionRecord>> {
     let mut tx = store.read().await?;
-    let rows = sqlx::query(
+    let rows = sqlx::query!(
         "SELECT q.selection_hash, q.selection_payload, q.first_used_at, r.run_id, r.status, r.created_at
          FROM selections q
          JOIN sync_runs r ON r.created_no = (
@@ -110,21 +121,21 @@ pub(crate) async fn selections(store: &SqliteStore, scope: &TenantScope) -> Resu
          )
          WHERE q.tenant_id = ?1
          ORDER BY r.created_no DESC",
+        scope.tenant().to_string(),
     )
-    .bind(scope.tenant().to_string())
     .fetch_all(tx.db())
     .await
     .map_err(of_statement)?;
     rows.iter()
         .map(|row| {
-            let selection = Fields::of(row, "selections", "selection_hash");
+            let selection = Stored { table: "selections", key: &row.selection_hash };
             Ok(SelectionRecord {
-                selection_hash: selection.word("selection_hash")?,
-                selection_payload: selection.json("selection_payload")?,
-                first_used_at: selection.time("first_used_at")?,
-                last_run_id: selection.word("run_id")?,
-                last_run_status: selection.word("status")?,
-                last_run_at: selection.time("created_at")?,
+                selection_hash: selection.word("selection_hash", &row.selection_hash)?,
+                selection_payload: selection.json("selection_payload", &row.selection_payload)?,
+                first_used_at: selection.time("first_used_at", row.first_used_at)?,
+                last_run_id: selection.word("run_id", &row.run_id)?,
+                last_run_status: selection.word("status", &row.status)?,
+                last_run_at: selection.time("created_at", row.created_at)?,
             })
         })
         .collect()

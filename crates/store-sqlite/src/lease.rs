@@ -18,15 +18,15 @@ pub(crate) fn micros(time: Duration) -> i64 {
 /// write lock, so nobody ends the run before it commits.
 pub(crate) async fn check(tx: &mut WriteTx, scope: &TenantScope, lease: &Lease) -> Result<()> {
     let now = tx.now;
-    let held: Option<i64> = sqlx::query_scalar(
-        "SELECT 1 FROM sync_runs
-         WHERE tenant_id = ?1 AND run_id = ?2 AND run_no = ?3 AND worker = ?4 AND status = 'running' AND lease_until > ?5",
+    let held = sqlx::query_scalar!(
+        r#"SELECT 1 AS "held!: i64" FROM sync_runs
+           WHERE tenant_id = ?1 AND run_id = ?2 AND run_no = ?3 AND worker = ?4 AND status = 'running' AND lease_until > ?5"#,
+        scope.tenant().to_string(),
+        lease.run_id.to_string(),
+        lease.fence,
+        lease.worker.as_str(),
+        now,
     )
-    .bind(scope.tenant().to_string())
-    .bind(lease.run_id.to_string())
-    .bind(lease.fence)
-    .bind(lease.worker.as_str())
-    .bind(now)
     .fetch_optional(tx.db())
     .await
     .map_err(of_statement)?;
@@ -37,14 +37,16 @@ pub(crate) async fn renew_lease(store: &SqliteStore, scope: &TenantScope, lease:
     let mut tx = store.write().await?;
     check(&mut tx, scope, lease).await?;
     let until = tx.now.saturating_add(micros(for_));
-    let done = sqlx::query("UPDATE sync_runs SET lease_until = ?3 WHERE tenant_id = ?1 AND run_id = ?2 AND run_no = ?4")
-        .bind(scope.tenant().to_string())
-        .bind(lease.run_id.to_string())
-        .bind(until)
-        .bind(lease.fence)
-        .execute(tx.db())
-        .await
-        .map_err(of_statement)?;
+    let done = sqlx::query!(
+        "UPDATE sync_runs SET lease_until = ?3 WHERE tenant_id = ?1 AND run_id = ?2 AND run_no = ?4",
+        scope.tenant().to_string(),
+        lease.run_id.to_string(),
+        until,
+        lease.fence,
+    )
+    .execute(tx.db())
+    .await
+    .map_err(of_statement)?;
     met("renew_lease", 1, done.rows_affected())?;
     tx.commit().await
 }
@@ -54,14 +56,14 @@ pub(crate) async fn begin_listings(store: &SqliteStore, scope: &TenantScope, lea
     check(&mut tx, scope, lease).await?;
     let now = tx.now;
     for policy_type in types {
-        let done = sqlx::query(
+        let done = sqlx::query!(
             "UPDATE listings SET started_at = iif(outcome IS NULL, coalesce(started_at, ?4), started_at)
              WHERE tenant_id = ?1 AND run_id = ?2 AND policy_type = ?3",
+            scope.tenant().to_string(),
+            lease.run_id.to_string(),
+            policy_type.as_str(),
+            now,
         )
-        .bind(scope.tenant().to_string())
-        .bind(lease.run_id.to_string())
-        .bind(policy_type.as_str())
-        .bind(now)
         .execute(tx.db())
         .await
         .map_err(of_statement)?;

@@ -33,14 +33,17 @@ pub(crate) enum Schema {
 
 /// Looks at whose file it is, and writes nothing.
 pub(crate) async fn inspect(db: &mut SqliteConnection, path: &Path) -> Result<Schema> {
-    let (application, version, objects): (i64, i64, i64) = sqlx::query_as(
-        "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_application_id, pragma_user_version",
+    // The macro looks for the table of a plain column, and a pragma is none; hence the `+`.
+    let found = sqlx::query!(
+        r#"SELECT +application_id AS "application!: i64", +user_version AS "version!: i64",
+                  (SELECT count(*) FROM sqlite_schema) AS "objects!: i64"
+           FROM pragma_application_id, pragma_user_version"#,
     )
     .fetch_one(db)
     .await
     .map_err(|error| of_opening(path, error))?;
     let known = newest_version();
-    match (application, version, objects) {
+    match (found.application, found.version, found.objects) {
         (0, 0, 0) => Ok(Schema::Empty),
         (APPLICATION_ID, found, _) if found > known => Err(StoreError::NewerSchema { found, known }),
         (APPLICATION_ID, found, _) if found > 0 => Ok(Schema::Version(found)),

@@ -1,14 +1,14 @@
 //! What is missing for a selection, against a reference. The rule itself stands in the view `missing_evidence`.
 
-use lastseen_model::{Confidence, PolicyType, Reason, Reference, RunId, Timestamp};
-use lastseen_store::{Coverage, Cursor, Missing, MissingAnswer, MissingItem, MissingQuery, ReferenceRun, Result, TenantScope};
+use lastseen_model::{Confidence, PolicyType, Reference, RunId, Timestamp};
+use lastseen_store::{Coverage, Cursor, Missing, MissingAnswer, MissingItem, MissingQuery, ReferenceRun, Result, StoreError, TenantScope};
+use serde::Serialize;
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
-use sqlx::sqlite::SqliteRow;
 
 use crate::SqliteStore;
 use crate::error::of_statement;
-use crate::rows::Fields;
+use crate::rows::{MissingRow, Stored, reference_run};
 use crate::transaction::met;
 
 pub(crate) async fn missing(store: &SqliteStore, scope: &TenantScope, query: &MissingQuery) -> Result<Missing> {
@@ -19,7 +19,8 @@ pub(crate) async fn missing(store: &SqliteStore, scope: &TenantScope, query: &Mi
     let Judged { high, low, acknowledged, mut page } = judge(tx.db(), scope, query, &listings).await?;
     let more = page.len() > limit(query);
     page.truncate(limit(query));
-    let items = read_page(tx.db(), scope, query, &page).await?;
+    let items = read_keys(tx.db(), &scope.tenant().to_string(), &page, query.reference).await?;
+    met("missing", page.len() as u64, items.len() as u64)?;
     let last = items.last().filter(|_| more);
     let next_cursor = last.map(|item| Cursor { policy_type: item.policy_type.clone(), external_id: item.external_id.clone() });
     Ok(Missing::Answer(Box::new(MissingAnswer { reference, coverage, items, high, low, acknowledged, next_cursor })))
@@ -31,49 +32,48 @@ fn limit(query: &MissingQuery) -> usize {
 
 /// The run that the answer names. For *latest complete* that is the latest completed run, whose scope is answered.
 async fn reference(db: &mut SqliteConnection, scope: &TenantScope, query: &MissingQuery) -> Result<Option<ReferenceRun>> {
-    let row = sqlx::query(
-        "SELECT run_id AS reference_run_id, status AS reference_status, finished_at AS reference_finished_at FROM sync_runs
+    let row = sqlx::query!(
+        "SELECT run_id, status, finished_at FROM sync_runs
          WHERE tenant_id = ?1 AND selection_hash = ?2 AND status IN ('success', 'partial', 'failed') AND (status = 'success' OR NOT ?3)
          ORDER BY run_no DESC LIMIT 1",
+        scope.tenant().to_string(),
+        query.selection.to_string(),
+        query.reference == Reference::LatestSuccess,
     )
-    .bind(scope.tenant().to_string())
-    .bind(query.selection.to_string())
-    .bind(query.reference == Reference::LatestSuccess)
     .fetch_optional(db)
     .await
     .map_err(of_statement)?;
-    row.map(|row| reference_run(&Fields::of(&row, "sync_runs", "reference_run_id"))).transpose()
-}
-
-fn reference_run(fields: &Fields<'_>) -> Result<ReferenceRun> {
-    Ok(ReferenceRun {
-        reference_run_id: fields.word("reference_run_id")?,
-        reference_status: fields.word("reference_status")?,
-        reference_finished_at: fields.time("reference_finished_at")?,
-    })
+    row.map(|row| reference_run(&Stored { table: "sync_runs", key: &row.run_id }, &row.run_id, &row.status, row.finished_at)).transpose()
 }
 
 async fn coverage(db: &mut SqliteConnection, scope: &TenantScope, reference: &ReferenceRun) -> Result<Vec<Coverage>> {
-    let rows = sqlx::query("SELECT * FROM coverage_evidence WHERE tenant_id = ?1 AND reference_run_id = ?2 ORDER BY policy_type")
-        .bind(scope.tenant().to_string())
-        .bind(reference.reference_run_id.to_string())
-        .fetch_all(db)
-        .await
-        .map_err(of_statement)?;
-    rows.iter()
+    let rows = sqlx::query!(
+        r#"SELECT tenant_id AS "tenant_id!", selection_hash AS "selection_hash!", policy_type AS "policy_type!",
+                  reference_run_id AS "reference_run_id!", reference_status AS "reference_status!",
+                  reference_finished_at AS "reference_finished_at?", outcome AS "outcome?", error_code AS "error_code?",
+                  items_observed AS "items_observed!", items_unseen AS "items_unseen!",
+                  latest_complete_run_id AS "latest_complete_run_id?", latest_complete_at AS "latest_complete_at?"
+           FROM coverage_evidence WHERE tenant_id = ?1 AND reference_run_id = ?2 ORDER BY policy_type"#,
+        scope.tenant().to_string(),
+        reference.reference_run_id.to_string(),
+    )
+    .fetch_all(db)
+    .await
+    .map_err(of_statement)?;
+    rows.into_iter()
         .map(|row| {
-            let listing = Fields::of(row, "listings", "policy_type");
+            let listing = Stored { table: "listings", key: &row.policy_type };
             Ok(Coverage {
-                tenant_id: listing.word("tenant_id")?,
-                selection_hash: listing.word("selection_hash")?,
-                policy_type: listing.word("policy_type")?,
-                reference: reference_run(&listing)?,
-                outcome: listing.word("outcome")?,
-                error_code: listing.option_word("error_code")?,
-                items_observed: listing.number("items_observed")?,
-                items_unseen: listing.number("items_unseen")?,
-                latest_complete_run_id: listing.option_word("latest_complete_run_id")?,
-                latest_complete_at: listing.option_time("latest_complete_at")?,
+                tenant_id: listing.word("tenant_id", &row.tenant_id)?,
+                selection_hash: listing.word("selection_hash", &row.selection_hash)?,
+                policy_type: listing.word("policy_type", &row.policy_type)?,
+                reference: reference_run(&listing, &row.reference_run_id, &row.reference_status, row.reference_finished_at)?,
+                outcome: listing.word("outcome", &listing.there("outcome", row.outcome)?)?,
+                error_code: listing.option_word("error_code", row.error_code.as_deref())?,
+                items_observed: listing.number("items_observed", row.items_observed)?,
+                items_unseen: listing.number("items_unseen", row.items_unseen)?,
+                latest_complete_run_id: listing.option_word("latest_complete_run_id", row.latest_complete_run_id.as_deref())?,
+                latest_complete_at: listing.option_time("latest_complete_at", row.latest_complete_at)?,
             })
         })
         .collect()
@@ -88,127 +88,71 @@ fn reference_listings<'a>(reference: Reference, coverage: &'a [Coverage]) -> Vec
     coverage.iter().filter_map(listing).collect()
 }
 
+/// An item, seen from a listing; one of the keys that a statement takes as JSON.
+#[derive(Serialize)]
+pub(crate) struct Key {
+    pub(crate) policy_type: String,
+    pub(crate) external_id: String,
+    pub(crate) run_id: String,
+}
+
 /// How many items are missing, and which stand on the page.
 struct Judged {
     high: u64,
     low: u64,
     acknowledged: u64,
-    /// Keys of `missing_evidence`, in order; one more than the page holds when there is a next.
-    page: Vec<Value>,
+    /// In order; one more than the page holds when there is a next.
+    page: Vec<Key>,
 }
 
 /// Looks at every missing item once, for the totals and for the page.
 async fn judge(db: &mut SqliteConnection, scope: &TenantScope, query: &MissingQuery, listings: &[(&PolicyType, RunId)]) -> Result<Judged> {
     let listings: Value =
         listings.iter().map(|(policy_type, run)| json!({"policy_type": policy_type.as_str(), "run_id": run.to_string()})).collect();
-    let rows = sqlx::query(JUDGE)
-        .bind(scope.tenant().to_string())
-        .bind(listings.to_string())
-        .bind(query.reference == Reference::LatestComplete)
-        .bind(query.confidence.map(|confidence| confidence == Confidence::High))
-        .bind(query.since.map(Timestamp::as_microsecond))
-        .bind(query.acknowledged)
-        .bind(query.after.as_ref().map(|cursor| cursor.policy_type.as_str()))
-        .bind(query.after.as_ref().map(|cursor| cursor.external_id.as_str()))
-        .bind(i64::try_from(limit(query) + 1).unwrap_or(i64::MAX))
-        .fetch_all(db)
-        .await
-        .map_err(of_statement)?;
+    let rows = sqlx::query_file!(
+        "src/sql/missing_judge.sql",
+        scope.tenant().to_string(),
+        listings.to_string(),
+        query.reference == Reference::LatestComplete,
+        query.confidence.map(|confidence| confidence == Confidence::High),
+        query.since.map(Timestamp::as_microsecond),
+        query.acknowledged,
+        query.after.as_ref().map(|cursor| cursor.policy_type.as_str()),
+        query.after.as_ref().map(|cursor| cursor.external_id.as_str()),
+        i64::try_from(limit(query) + 1).unwrap_or(i64::MAX),
+    )
+    .fetch_all(db)
+    .await
+    .map_err(of_statement)?;
 
+    let totals = Stored { table: "missing_evidence", key: "the totals" };
     let mut judged = Judged { high: 0, low: 0, acknowledged: 0, page: Vec::new() };
-    for row in &rows {
-        let found = Fields::of(row, "missing_evidence", "external_id");
+    for row in rows {
         // The totals stand beside every key, and beside none when the page is empty.
-        (judged.high, judged.low, judged.acknowledged) = (found.number("high")?, found.number("low")?, found.number("acknowledged")?);
-        if let Some(external_id) = found.text("external_id")? {
-            let (policy_type, run_id) = (found.text("policy_type")?, found.text("reference_run_id")?);
-            judged.page.push(json!({"policy_type": policy_type, "external_id": external_id, "run_id": run_id}));
+        judged.high = totals.number("high", row.high)?;
+        judged.low = totals.number("low", row.low)?;
+        judged.acknowledged = totals.number("acknowledged", row.acknowledged)?;
+        if let (Some(policy_type), Some(external_id), Some(run_id)) = (row.policy_type, row.external_id, row.reference_run_id) {
+            judged.page.push(Key { policy_type, external_id, run_id });
         }
     }
     Ok(judged)
 }
 
-/// Only what decides is worked out for every item; the reasons in words are the page's. The listings lead (CROSS JOIN), so that each
-/// is one range of the catalogue.
-const JUDGE: &str = "
-    WITH judged AS MATERIALIZED (
-        SELECT e.policy_type, e.external_id, e.reference_run_id, e.missing_since, e.acknowledged_at,
-               (e.run_reasons = '' OR ?3) AND e.reasons_before = '' AND e.reasons_after = '' AND NOT e.seen_as_other_type AS certain
-        FROM json_each(?2) j
-        CROSS JOIN missing_evidence e
-            ON e.tenant_id = ?1 AND e.reference_run_id = j.value ->> 'run_id' AND e.policy_type = j.value ->> 'policy_type'
-    ),
-    totals AS (
-        SELECT count(*) FILTER (WHERE certain) AS high, count(*) FILTER (WHERE NOT certain) AS low,
-               count(acknowledged_at) AS acknowledged
-        FROM judged
-    ),
-    page AS (
-        SELECT policy_type, external_id, reference_run_id FROM judged
-        WHERE (?4 IS NULL OR certain = ?4)
-          AND (?5 IS NULL OR missing_since >= ?5)
-          AND (?6 OR acknowledged_at IS NULL)
-          AND (?7 IS NULL OR (policy_type, external_id) > (?7, ?8))
-        ORDER BY policy_type, external_id LIMIT ?9
-    )
-    SELECT totals.high, totals.low, totals.acknowledged, page.policy_type, page.external_id, page.reference_run_id
-    FROM totals LEFT JOIN page
-    ORDER BY page.policy_type, page.external_id";
-
-/// The reasons in words, in the order of the semantics, of the items that stand on a page.
-const PAGE: &str = "
-    SELECT e.*, iif(?3, '', e.run_reasons) || e.reasons_before || iif(e.seen_as_other_type, ',\"seen_as_other_type\"', '')
-               || e.reasons_after AS reasons
-    FROM json_each(?2) j
-    CROSS JOIN missing_evidence e ON e.tenant_id = ?1 AND e.reference_run_id = j.value ->> 'run_id'
-        AND e.policy_type = j.value ->> 'policy_type' AND e.external_id = j.value ->> 'external_id'
-    ORDER BY e.policy_type, e.external_id";
-
-/// The items of a page, by their keys.
-async fn read_page(db: &mut SqliteConnection, scope: &TenantScope, query: &MissingQuery, page: &[Value]) -> Result<Vec<MissingItem>> {
-    let rows = sqlx::query(PAGE)
-        .bind(scope.tenant().to_string())
-        .bind(Value::from(page).to_string())
-        .bind(query.reference == Reference::LatestComplete)
+/// The missing items of these keys, by type and id; a key whose item is not missing in its listing has none.
+pub(crate) async fn read_keys(db: &mut SqliteConnection, tenant: &str, keys: &[Key], reference: Reference) -> Result<Vec<MissingItem>> {
+    let keys = serde_json::to_string(keys).map_err(|error| StoreError::Refused(error.into()))?;
+    let rows = sqlx::query_file_as!(MissingRow, "src/sql/missing_page.sql", tenant, keys, reference == Reference::LatestComplete)
         .fetch_all(db)
         .await
         .map_err(of_statement)?;
-    met("missing", page.len() as u64, rows.len() as u64)?;
-    rows.iter().map(missing_item).collect()
-}
-
-/// A row of `missing_evidence` with the reasons that count for the reference.
-pub(crate) fn missing_item(row: &SqliteRow) -> Result<MissingItem> {
-    let item = Fields::of(row, "missing_evidence", "external_id");
-    let reasons = item.text("reasons")?.unwrap_or_default();
-    let reasons: Vec<Reason> =
-        serde_json::from_str(&format!("[{}]", reasons.trim_start_matches(','))).map_err(|_| item.inconsistent("reasons"))?;
-    Ok(MissingItem {
-        tenant_id: item.word("tenant_id")?,
-        selection_hash: item.word("selection_hash")?,
-        policy_type: item.word("policy_type")?,
-        external_id: item.word("external_id")?,
-        category: item.word("category")?,
-        display_name: item.text("display_name")?.map(str::to_owned),
-        platform: item.text("platform")?.map(str::to_owned),
-        confidence: Confidence::from_reasons(&reasons),
-        reasons,
-        listing_outcome: item.word("listing_outcome")?,
-        reference: reference_run(&item)?,
-        first_seen_at: item.time("first_seen_at")?,
-        last_seen_at: item.time("last_seen_at")?,
-        last_seen_run_id: item.word("last_seen_run_id")?,
-        missing_since: item.option_time("missing_since")?,
-        missing_since_run_id: item.option_word("missing_since_run_id")?,
-        acknowledged_at: item.option_time("acknowledged_at")?,
-    })
+    rows.into_iter().map(MissingItem::try_from).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use sqlx::{AssertSqlSafe, Row};
 
-    use super::{JUDGE, PAGE};
     use crate::SqliteStore;
 
     #[tokio::test]
@@ -216,8 +160,14 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let store = SqliteStore::open(&folder.path().join("lastseen.db")).await.expect("opens");
         for (sql, items) in [
-            (JUDGE, "SEARCH c USING INDEX sqlite_autoindex_catalogue_1 (tenant_id=? AND policy_type=? AND ordinal<?)"),
-            (PAGE, "SEARCH c USING INDEX catalogue_by_external_id (tenant_id=? AND policy_type=? AND external_id=?)"),
+            (
+                include_str!("sql/missing_judge.sql"),
+                "SEARCH c USING INDEX sqlite_autoindex_catalogue_1 (tenant_id=? AND policy_type=? AND ordinal<?)",
+            ),
+            (
+                include_str!("sql/missing_page.sql"),
+                "SEARCH c USING INDEX catalogue_by_external_id (tenant_id=? AND policy_type=? AND external_id=?)",
+            ),
         ] {
             let plan = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"))).fetch_all(&store.readers).await.expect("a plan");
             let plan: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();

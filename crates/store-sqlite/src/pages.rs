@@ -8,7 +8,7 @@ use crate::catalogue::{Observed, known_ordinals, observe};
 use crate::error::of_statement;
 use crate::finish::record_error;
 use crate::lease::check;
-use crate::rows::Fields;
+use crate::rows::Stored;
 use crate::transaction::{WriteTx, met};
 
 /// A listing as it stands before the page.
@@ -63,30 +63,29 @@ pub(crate) async fn record_page(store: &SqliteStore, scope: &TenantScope, lease:
 }
 
 async fn standing(tx: &mut WriteTx, tenant: &str, run: &str, policy_type: &PolicyType) -> Result<Standing> {
-    let row = sqlx::query(
-        "SELECT policy_type, position, contract_version, known_before, base_run_id, outcome, pages, items_rejected, observed,
-                seen_elsewhere
+    let row = sqlx::query!(
+        "SELECT position, contract_version, known_before, base_run_id, outcome, pages, items_rejected, observed, seen_elsewhere
          FROM listings WHERE tenant_id = ?1 AND run_id = ?2 AND policy_type = ?3",
+        tenant,
+        run,
+        policy_type.as_str(),
     )
-    .bind(tenant)
-    .bind(run)
-    .bind(policy_type.as_str())
     .fetch_optional(tx.db())
     .await
     .map_err(of_statement)?
     .ok_or_else(|| StoreError::ListingNotOpen(policy_type.clone()))?;
-    let listing = Fields::of(&row, "listings", "policy_type");
+    let listing = Stored { table: "listings", key: policy_type.as_str() };
     Ok(Standing {
         policy_type: policy_type.clone(),
-        position: listing.number("position")?,
-        contract_version: listing.word("contract_version")?,
-        known_before: listing.number("known_before")?,
-        base_run_id: listing.text("base_run_id")?.map(str::to_owned),
-        outcome: listing.option_word("outcome")?,
-        pages: listing.number("pages")?,
-        rejected: listing.number("items_rejected")?,
-        observed: listing.bitmap("observed")?,
-        seen_elsewhere: listing.bitmap("seen_elsewhere")?,
+        position: listing.number("position", row.position)?,
+        contract_version: listing.word("contract_version", &row.contract_version)?,
+        known_before: listing.number("known_before", row.known_before)?,
+        base_run_id: row.base_run_id,
+        outcome: listing.option_word("outcome", row.outcome.as_deref())?,
+        pages: listing.number("pages", row.pages)?,
+        rejected: listing.number("items_rejected", row.items_rejected)?,
+        observed: OrdinalBitmap::from_bytes(row.observed),
+        seen_elsewhere: OrdinalBitmap::from_bytes(row.seen_elsewhere),
     })
 }
 
@@ -131,7 +130,7 @@ async fn store_listing(tx: &mut WriteTx, tenant: &str, run: &str, page: &PageOfL
     };
     let now = tx.now;
     // Naming the page before this one makes a type that stands twice on a page an error instead of a lost bit.
-    let done = sqlx::query(
+    let done = sqlx::query!(
         "UPDATE listings SET
              pages = ?4, last_no = ?5, last_page_at = ?6, started_at = coalesce(started_at, ?6),
              items_observed = items_observed + ?7, items_unseen = items_unseen - ?8, items_created = items_created + ?9,
@@ -139,23 +138,23 @@ async fn store_listing(tx: &mut WriteTx, tenant: &str, run: &str, page: &PageOfL
              outcome = ?12, error_code = ?13, ended_at = iif(?12 IS NULL, NULL, ?6), base_unseen = ?14, observed = ?15,
              seen_elsewhere = ?16
          WHERE tenant_id = ?1 AND run_id = ?2 AND policy_type = ?3 AND pages = ?4 - 1 AND outcome IS NULL",
+        tenant,
+        run,
+        standing.policy_type.as_str(),
+        page.page,
+        page.no,
+        now,
+        new,
+        known,
+        page.seen.created,
+        page.seen.changed,
+        page.rejected,
+        outcome.map(ListingOutcome::as_str),
+        code.map(ErrorCode::as_str),
+        base_unseen,
+        observed.as_bytes(),
+        seen_elsewhere.as_bytes(),
     )
-    .bind(tenant)
-    .bind(run)
-    .bind(standing.policy_type.as_str())
-    .bind(page.page)
-    .bind(page.no)
-    .bind(now)
-    .bind(new)
-    .bind(known)
-    .bind(page.seen.created)
-    .bind(page.seen.changed)
-    .bind(page.rejected)
-    .bind(outcome.map(ListingOutcome::as_str))
-    .bind(code.map(ErrorCode::as_str))
-    .bind(base_unseen)
-    .bind(observed.as_bytes())
-    .bind(seen_elsewhere.as_bytes())
     .execute(tx.db())
     .await
     .map_err(of_statement)?;
@@ -163,14 +162,16 @@ async fn store_listing(tx: &mut WriteTx, tenant: &str, run: &str, page: &PageOfL
 }
 
 async fn base_bitmap(tx: &mut WriteTx, tenant: &str, base: &str, policy_type: &PolicyType) -> Result<OrdinalBitmap> {
-    let row = sqlx::query("SELECT policy_type, observed FROM listings WHERE tenant_id = ?1 AND run_id = ?2 AND policy_type = ?3")
-        .bind(tenant)
-        .bind(base)
-        .bind(policy_type.as_str())
-        .fetch_optional(tx.db())
-        .await
-        .map_err(of_statement)?;
+    let observed = sqlx::query_scalar!(
+        "SELECT observed FROM listings WHERE tenant_id = ?1 AND run_id = ?2 AND policy_type = ?3",
+        tenant,
+        base,
+        policy_type.as_str(),
+    )
+    .fetch_optional(tx.db())
+    .await
+    .map_err(of_statement)?;
     // Retention keeps the base of every open listing.
     let missing = || StoreError::Inconsistent { table: "listings", column: "base_run_id", key: policy_type.to_string() };
-    Fields::of(&row.ok_or_else(missing)?, "listings", "policy_type").bitmap("observed")
+    observed.map(OrdinalBitmap::from_bytes).ok_or_else(missing)
 }

@@ -4,12 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lastseen_model::OrdinalBitmap;
 use lastseen_store::{Pruned, Result, Retention, TenantScope};
-use sqlx::sqlite::SqliteRow;
 
 use crate::SqliteStore;
 use crate::error::of_statement;
 use crate::lease::micros;
-use crate::rows::Fields;
 use crate::transaction::{WriteTx, met};
 
 /// A listing's key within its tenant: type and run.
@@ -27,13 +25,11 @@ pub(crate) async fn prune(store: &SqliteStore, scope: &TenantScope, retention: &
         cold_facts += write_cold_facts(&mut tx, &tenant, policy_type, &runs).await?;
     }
     for (policy_type, run) in &dropped {
-        let done = sqlx::query("DELETE FROM listings WHERE tenant_id = ?1 AND run_id = ?2 AND policy_type = ?3")
-            .bind(&tenant)
-            .bind(run)
-            .bind(policy_type)
-            .execute(tx.db())
-            .await
-            .map_err(of_statement)?;
+        let done =
+            sqlx::query!("DELETE FROM listings WHERE tenant_id = ?1 AND run_id = ?2 AND policy_type = ?3", tenant, run, policy_type,)
+                .execute(tx.db())
+                .await
+                .map_err(of_statement)?;
         met("prune", 1, done.rows_affected())?;
     }
     tx.commit().await?;
@@ -48,42 +44,43 @@ fn by_type(keys: &BTreeSet<ListingKey>) -> BTreeMap<&str, BTreeSet<&str>> {
     types
 }
 
-/// The listings that rows name; a row without a run names none.
-fn keys(rows: &[SqliteRow]) -> Result<BTreeSet<ListingKey>> {
-    let mut keys = BTreeSet::new();
-    for row in rows {
-        let listing = Fields::of(row, "listings", "run_id");
-        if let Some(run) = listing.option_word("run_id")? {
-            keys.insert((listing.word("policy_type")?, run));
-        }
-    }
-    Ok(keys)
+/// A row that names a listing; without a run it names none.
+struct KeyRow {
+    policy_type: String,
+    run_id: Option<String>,
+}
+
+/// The listings that rows name.
+fn keys(rows: Vec<KeyRow>) -> BTreeSet<ListingKey> {
+    rows.into_iter().filter_map(|row| Some((row.policy_type, row.run_id?))).collect()
 }
 
 /// Listings of ended runs beyond either limit that is set.
 async fn beyond_limits(tx: &mut WriteTx, tenant: &str, retention: &Retention) -> Result<BTreeSet<ListingKey>> {
     let before = retention.older_than.map(|age| tx.now.saturating_sub(micros(age)));
-    let rows = sqlx::query(
+    let rows = sqlx::query_as!(
+        KeyRow,
         "WITH ended AS (
              SELECT run_id, finished_at, row_number() OVER (PARTITION BY selection_hash ORDER BY run_no DESC) AS place
              FROM sync_runs WHERE tenant_id = ?1 AND status IN ('success', 'partial', 'failed')
          )
          SELECT l.policy_type, l.run_id FROM ended e JOIN listings l ON l.tenant_id = ?1 AND l.run_id = e.run_id
          WHERE e.place > ?2 OR e.finished_at < ?3",
+        tenant,
+        retention.keep_runs,
+        before,
     )
-    .bind(tenant)
-    .bind(retention.keep_runs)
-    .bind(before)
     .fetch_all(tx.db())
     .await
     .map_err(of_statement)?;
-    keys(&rows)
+    Ok(keys(rows))
 }
 
 /// Listings that a derived answer needs, now or when a live run has ended.
 async fn needed(tx: &mut WriteTx, tenant: &str) -> Result<BTreeSet<ListingKey>> {
-    let rows = sqlx::query(
-        "WITH completed AS MATERIALIZED (
+    let rows = sqlx::query_as!(
+        KeyRow,
+        r#"WITH completed AS MATERIALIZED (
              SELECT run_id, status, row_number() OVER (PARTITION BY selection_hash ORDER BY run_no DESC) AS place,
                     row_number() OVER (PARTITION BY selection_hash, status ORDER BY run_no DESC) AS place_in_status
              FROM sync_runs WHERE tenant_id = ?1 AND status IN ('success', 'partial', 'failed')
@@ -102,7 +99,7 @@ async fn needed(tx: &mut WriteTx, tenant: &str) -> Result<BTreeSet<ListingKey>> 
                  WHERE l.outcome = 'complete'
              ) WHERE place = 1
          )
-         SELECT policy_type, run_id FROM referred
+         SELECT policy_type AS "policy_type!: String", run_id AS "run_id?: String" FROM referred
          -- What these are compared with, and what the listings of live runs will be.
          UNION SELECT policy_type, base_run_id FROM referred
          UNION SELECT l.policy_type, l.base_run_id
@@ -117,22 +114,23 @@ async fn needed(tx: &mut WriteTx, tenant: &str) -> Result<BTreeSet<ListingKey>> 
          UNION SELECT policy_type, run_id FROM (
                    SELECT policy_type, run_id, row_number() OVER (PARTITION BY policy_type ORDER BY last_no DESC) AS place
                    FROM listings WHERE tenant_id = ?1 AND outcome = 'complete'
-               ) WHERE place = 1",
+               ) WHERE place = 1"#,
+        tenant,
     )
-    .bind(tenant)
     .fetch_all(tx.db())
     .await
     .map_err(of_statement)?;
-    keys(&rows)
+    Ok(keys(rows))
 }
 
 /// Writes down the last sighting of every item whose proof is among the `runs` whose listings of the type go. Answers how many.
 async fn write_cold_facts(tx: &mut WriteTx, tenant: &str, policy_type: &str, runs: &BTreeSet<&str>) -> Result<u64> {
-    let listings: Vec<(String, i64)> = sqlx::query_as(
-        "SELECT run_id, last_no FROM listings WHERE tenant_id = ?1 AND policy_type = ?2 AND last_no IS NOT NULL ORDER BY last_no DESC",
+    let listings = sqlx::query!(
+        r#"SELECT run_id, last_no AS "last_no!" FROM listings
+           WHERE tenant_id = ?1 AND policy_type = ?2 AND last_no IS NOT NULL ORDER BY last_no DESC"#,
+        tenant,
+        policy_type,
     )
-    .bind(tenant)
-    .bind(policy_type)
     .fetch_all(tx.db())
     .await
     .map_err(of_statement)?;
@@ -140,16 +138,16 @@ async fn write_cold_facts(tx: &mut WriteTx, tenant: &str, policy_type: &str, run
     let mut written = 0;
     let mut seen_later = OrdinalBitmap::new();
     let mut left = runs.len();
-    for (run, no) in listings {
+    for listing in listings {
         if left == 0 {
             break;
         }
-        let observed = bitmap(tx, tenant, policy_type, &run).await?;
-        if runs.contains(run.as_str()) {
+        let observed = bitmap(tx, tenant, policy_type, &listing.run_id).await?;
+        if runs.contains(listing.run_id.as_str()) {
             left -= 1;
             let proven = observed.without(&seen_later);
             if !proven.is_empty() {
-                written += write_cold_fact(tx, &(tenant, policy_type, &run), no, &proven).await?;
+                written += write_cold_fact(tx, &(tenant, policy_type, &listing.run_id), listing.last_no, &proven).await?;
             }
         }
         seen_later = seen_later.union(&observed);
@@ -158,21 +156,23 @@ async fn write_cold_facts(tx: &mut WriteTx, tenant: &str, policy_type: &str, run
 }
 
 async fn bitmap(tx: &mut WriteTx, tenant: &str, policy_type: &str, run: &str) -> Result<OrdinalBitmap> {
-    let row = sqlx::query("SELECT run_id, observed FROM listings WHERE tenant_id = ?1 AND run_id = ?2 AND policy_type = ?3")
-        .bind(tenant)
-        .bind(run)
-        .bind(policy_type)
-        .fetch_one(tx.db())
-        .await
-        .map_err(of_statement)?;
-    Fields::of(&row, "listings", "run_id").bitmap("observed")
+    let observed = sqlx::query_scalar!(
+        "SELECT observed FROM listings WHERE tenant_id = ?1 AND run_id = ?2 AND policy_type = ?3",
+        tenant,
+        run,
+        policy_type,
+    )
+    .fetch_one(tx.db())
+    .await
+    .map_err(of_statement)?;
+    Ok(OrdinalBitmap::from_bytes(observed))
 }
 
 /// Copies a listing's number, time, run and contract onto the items whose last sighting it proves.
 async fn write_cold_fact(tx: &mut WriteTx, listing: &(&str, &str, &str), no: i64, items: &OrdinalBitmap) -> Result<u64> {
     let (tenant, policy_type, run) = listing;
     let items: serde_json::Value = items.iter().collect();
-    let done = sqlx::query(
+    let done = sqlx::query!(
         "UPDATE catalogue SET cold_last_seen_no = l.last_no, cold_last_seen_at = l.last_page_at, cold_last_seen_run_id = l.run_id,
                               cold_last_seen_contract = l.contract_hash
          FROM listings l
@@ -180,12 +180,12 @@ async fn write_cold_fact(tx: &mut WriteTx, listing: &(&str, &str, &str), no: i64
            AND catalogue.tenant_id = ?1 AND catalogue.policy_type = ?2 AND catalogue.ordinal IN (SELECT value FROM json_each(?4))
            -- An older fact never overwrites a newer one.
            AND coalesce(catalogue.cold_last_seen_no, 0) < ?5",
+        tenant,
+        policy_type,
+        run,
+        items.to_string(),
+        no,
     )
-    .bind(tenant)
-    .bind(policy_type)
-    .bind(run)
-    .bind(items.to_string())
-    .bind(no)
     .execute(tx.db())
     .await
     .map_err(of_statement)?;

@@ -9,7 +9,7 @@ use crate::fleet::know_tenant;
 use crate::history::read_run;
 use crate::lease::micros;
 use crate::reap::reap;
-use crate::rows::Fields;
+use crate::rows::Stored;
 use crate::start::{gone, skip};
 use crate::transaction::{WriteTx, met};
 
@@ -39,7 +39,7 @@ pub(crate) async fn enqueue_run(store: &SqliteStore, scope: &TenantScope, run: &
 /// once; that a claim may come in between is no harm, because it asks again.
 pub(crate) async fn queued_runs(store: &SqliteStore, limits: Limits, at_most: u32) -> Result<Vec<QueuedRun>> {
     let mut tx = store.read().await?;
-    let rows = sqlx::query(
+    let rows = sqlx::query!(
         "WITH running AS (
              -- The first condition is the partial index's own, so that only live runs are read.
              SELECT tenant_id FROM sync_runs WHERE status IN ('pending', 'running') AND status = 'running'
@@ -49,21 +49,21 @@ pub(crate) async fn queued_runs(store: &SqliteStore, limits: Limits, at_most: u3
            AND (SELECT count(*) FROM running) < ?1
            AND (SELECT count(*) FROM running r WHERE r.tenant_id = q.tenant_id) < ?2
          ORDER BY q.created_no LIMIT ?3",
+        limits.global,
+        limits.per_tenant,
+        at_most,
     )
-    .bind(limits.global)
-    .bind(limits.per_tenant)
-    .bind(at_most)
     .fetch_all(tx.db())
     .await
     .map_err(of_statement)?;
     rows.iter()
         .map(|row| {
-            let run = Fields::of(row, "sync_runs", "run_id");
+            let run = Stored { table: "sync_runs", key: &row.run_id };
             Ok(QueuedRun {
-                tenant_id: run.word("tenant_id")?,
-                run_id: run.word("run_id")?,
-                correlation_id: run.word("correlation_id")?,
-                selection: run.json("selection_payload")?,
+                tenant_id: run.word("tenant_id", &row.tenant_id)?,
+                run_id: run.word("run_id", &row.run_id)?,
+                correlation_id: run.word("correlation_id", &row.correlation_id)?,
+                selection: run.json("selection_payload", &row.selection_payload)?,
             })
         })
         .collect()
@@ -83,14 +83,14 @@ pub(crate) async fn enqueue(tx: &mut WriteTx, scope: &TenantScope, run: &NewRun,
 
 async fn know_selection(tx: &mut WriteTx, scope: &TenantScope, run: &NewRun) -> Result<()> {
     let now = tx.now;
-    sqlx::query(
+    sqlx::query!(
         "INSERT INTO selections (tenant_id, selection_hash, selection_payload, first_used_at) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (tenant_id, selection_hash) DO NOTHING",
+        scope.tenant().to_string(),
+        run.selection.hash().to_string(),
+        run.selection.canonical(),
+        now,
     )
-    .bind(scope.tenant().to_string())
-    .bind(run.selection.hash().to_string())
-    .bind(run.selection.canonical())
-    .bind(now)
     .execute(tx.db())
     .await
     .map_err(of_statement)?;
@@ -100,23 +100,23 @@ async fn know_selection(tx: &mut WriteTx, scope: &TenantScope, run: &NewRun) -> 
 /// Inserts the run as pending, unless a live run of the selection is there: the partial unique index is the lock.
 async fn insert_pending(tx: &mut WriteTx, scope: &TenantScope, run: &NewRun, guard: Guard, taker: Taker) -> Result<bool> {
     let now = tx.now;
-    let done = sqlx::query(
+    let done = sqlx::query!(
         "INSERT INTO sync_runs (tenant_id, run_id, selection_hash, selection_payload, status, correlation_id, \"trigger\",
                                 created_at, pending_until, guard_min_items, guard_percent, for_worker)
          VALUES (?1, ?2, ?3, ?4, 'pending', ?5, ?6, ?7, ?8, ?9, ?10, ?11)
          ON CONFLICT (tenant_id, selection_hash) WHERE status IN ('pending', 'running') DO NOTHING",
+        scope.tenant().to_string(),
+        run.run_id.to_string(),
+        run.selection.hash().to_string(),
+        run.selection.canonical(),
+        run.correlation_id.to_string(),
+        run.trigger.as_str(),
+        now,
+        now.saturating_add(micros(run.pending_for)),
+        guard.min_items,
+        guard.percent,
+        taker == Taker::Worker,
     )
-    .bind(scope.tenant().to_string())
-    .bind(run.run_id.to_string())
-    .bind(run.selection.hash().to_string())
-    .bind(run.selection.canonical())
-    .bind(run.correlation_id.to_string())
-    .bind(run.trigger.as_str())
-    .bind(now)
-    .bind(now.saturating_add(micros(run.pending_for)))
-    .bind(guard.min_items)
-    .bind(guard.percent)
-    .bind(taker == Taker::Worker)
     .execute(tx.db())
     .await
     .map_err(of_statement)?;
@@ -126,20 +126,20 @@ async fn insert_pending(tx: &mut WriteTx, scope: &TenantScope, run: &NewRun, gua
 /// Records a start that met a live run: skipped from its first moment, because it must never look live. [`skip`] adds the code.
 async fn record_contended(tx: &mut WriteTx, scope: &TenantScope, run: &NewRun, guard: Guard) -> Result<()> {
     let now = tx.now;
-    let done = sqlx::query(
+    let done = sqlx::query!(
         "INSERT INTO sync_runs (tenant_id, run_id, selection_hash, selection_payload, status, correlation_id, \"trigger\",
                                 created_at, finished_at, guard_min_items, guard_percent)
          VALUES (?1, ?2, ?3, ?4, 'skipped', ?5, ?6, ?7, ?7, ?8, ?9)",
+        scope.tenant().to_string(),
+        run.run_id.to_string(),
+        run.selection.hash().to_string(),
+        run.selection.canonical(),
+        run.correlation_id.to_string(),
+        run.trigger.as_str(),
+        now,
+        guard.min_items,
+        guard.percent,
     )
-    .bind(scope.tenant().to_string())
-    .bind(run.run_id.to_string())
-    .bind(run.selection.hash().to_string())
-    .bind(run.selection.canonical())
-    .bind(run.correlation_id.to_string())
-    .bind(run.trigger.as_str())
-    .bind(now)
-    .bind(guard.min_items)
-    .bind(guard.percent)
     .execute(tx.db())
     .await
     .map_err(of_statement)?;

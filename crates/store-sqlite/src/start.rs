@@ -10,7 +10,7 @@ use crate::history::read_run;
 use crate::lease::micros;
 use crate::queue::{Taker, enqueue};
 use crate::reap::reap;
-use crate::rows::Fields;
+use crate::rows::Stored;
 use crate::transaction::{WriteTx, met};
 
 pub(crate) async fn start_run(store: &SqliteStore, scope: &TenantScope, run: &NewRun, terms: &ClaimTerms) -> Result<Start> {
@@ -37,21 +37,23 @@ pub(crate) async fn start_run(store: &SqliteStore, scope: &TenantScope, run: &Ne
 pub(crate) async fn claim_run(store: &SqliteStore, scope: &TenantScope, run: RunId, terms: &ClaimTerms) -> Result<Claim> {
     let mut tx = store.write().await?;
     reap(&mut tx).await?;
-    let row = sqlx::query("SELECT run_id, status, selection_hash FROM sync_runs WHERE tenant_id = ?1 AND run_id = ?2")
-        .bind(scope.tenant().to_string())
-        .bind(run.to_string())
-        .fetch_optional(tx.db())
-        .await
-        .map_err(of_statement)?;
+    let row = sqlx::query!(
+        "SELECT run_id, status, selection_hash FROM sync_runs WHERE tenant_id = ?1 AND run_id = ?2",
+        scope.tenant().to_string(),
+        run.to_string(),
+    )
+    .fetch_optional(tx.db())
+    .await
+    .map_err(of_statement)?;
     let claim = if let Some(row) = row {
-        let found = Fields::of(&row, "sync_runs", "run_id");
-        if found.word::<RunStatus>("status")? == RunStatus::Pending {
+        let found = Stored { table: "sync_runs", key: &row.run_id };
+        if found.word::<RunStatus>("status", &row.status)? == RunStatus::Pending {
             match limit_reached(&mut tx, scope, terms).await? {
                 Some(code) => {
                     wait_on(&mut tx, scope, run, terms).await?;
                     Claim::Waiting(code)
                 }
-                None => Claim::Claimed(claim(&mut tx, scope, run, &found.word("selection_hash")?, terms).await?),
+                None => Claim::Claimed(claim(&mut tx, scope, run, &found.word("selection_hash", &row.selection_hash)?, terms).await?),
             }
         } else {
             let detail = read_run(tx.db(), scope, run).await?;
@@ -67,12 +69,14 @@ pub(crate) async fn claim_run(store: &SqliteStore, scope: &TenantScope, run: Run
 
 pub(crate) async fn cancel_pending(store: &SqliteStore, scope: &TenantScope, run: RunId) -> Result<bool> {
     let mut tx = store.write().await?;
-    let pending: Option<i64> = sqlx::query_scalar("SELECT 1 FROM sync_runs WHERE tenant_id = ?1 AND run_id = ?2 AND status = 'pending'")
-        .bind(scope.tenant().to_string())
-        .bind(run.to_string())
-        .fetch_optional(tx.db())
-        .await
-        .map_err(of_statement)?;
+    let pending = sqlx::query_scalar!(
+        r#"SELECT 1 AS "one!: i64" FROM sync_runs WHERE tenant_id = ?1 AND run_id = ?2 AND status = 'pending'"#,
+        scope.tenant().to_string(),
+        run.to_string(),
+    )
+    .fetch_optional(tx.db())
+    .await
+    .map_err(of_statement)?;
     if pending.is_some() {
         skip(&mut tx, &scope.tenant().to_string(), &run.to_string(), ErrorCode::Cancelled).await?;
         tx.commit().await?;
@@ -85,13 +89,13 @@ pub(crate) async fn skip(tx: &mut WriteTx, tenant: &str, run: &str, code: ErrorC
     record_error(tx, tenant, run, code, &ErrorContext::default()).await?;
     let now = tx.now;
     // A contended start is skipped already: it never held the lock, not for a moment.
-    let done = sqlx::query(
+    let done = sqlx::query!(
         "UPDATE sync_runs SET status = 'skipped', pending_until = NULL, finished_at = ?3
          WHERE tenant_id = ?1 AND run_id = ?2 AND status IN ('pending', 'skipped')",
+        tenant,
+        run,
+        now,
     )
-    .bind(tenant)
-    .bind(run)
-    .bind(now)
     .execute(tx.db())
     .await
     .map_err(of_statement)?;
@@ -106,17 +110,17 @@ pub(crate) fn gone(verb: &'static str) -> StoreError {
 /// commits.
 async fn limit_reached(tx: &mut WriteTx, scope: &TenantScope, terms: &ClaimTerms) -> Result<Option<ErrorCode>> {
     // The first condition is the partial index's own, so that only live runs are read.
-    let (all, of_tenant): (u32, u32) = sqlx::query_as(
-        "SELECT count(*), count(*) FILTER (WHERE tenant_id = ?1) FROM sync_runs
-         WHERE status IN ('pending', 'running') AND status = 'running'",
+    let running = sqlx::query!(
+        r#"SELECT count(*) AS "all!: u32", count(*) FILTER (WHERE tenant_id = ?1) AS "of_tenant!: u32" FROM sync_runs
+           WHERE status IN ('pending', 'running') AND status = 'running'"#,
+        scope.tenant().to_string(),
     )
-    .bind(scope.tenant().to_string())
     .fetch_one(tx.db())
     .await
     .map_err(of_statement)?;
-    Ok(if all >= terms.limits.global {
+    Ok(if running.all >= terms.limits.global {
         Some(ErrorCode::ConcurrencyLimitGlobal)
-    } else if of_tenant >= terms.limits.per_tenant {
+    } else if running.of_tenant >= terms.limits.per_tenant {
         Some(ErrorCode::ConcurrencyLimitTenant)
     } else {
         None
@@ -126,12 +130,12 @@ async fn limit_reached(tx: &mut WriteTx, scope: &TenantScope, terms: &ClaimTerms
 /// Lets a pending run live on. A place in the queue may be given for long; asking for a slot must not shorten it.
 async fn wait_on(tx: &mut WriteTx, scope: &TenantScope, run: RunId, terms: &ClaimTerms) -> Result<()> {
     let until = tx.now.saturating_add(micros(terms.pending_for));
-    let done = sqlx::query(
+    let done = sqlx::query!(
         "UPDATE sync_runs SET pending_until = max(pending_until, ?3) WHERE tenant_id = ?1 AND run_id = ?2 AND status = 'pending'",
+        scope.tenant().to_string(),
+        run.to_string(),
+        until,
     )
-    .bind(scope.tenant().to_string())
-    .bind(run.to_string())
-    .bind(until)
     .execute(tx.db())
     .await
     .map_err(of_statement)?;
@@ -143,20 +147,20 @@ async fn claim(tx: &mut WriteTx, scope: &TenantScope, run: RunId, selection: &Se
     let run_no = tx.next_no().await?;
     let now = tx.now;
     let names: Vec<&str> = terms.types.iter().map(|scoped| scoped.policy_type.as_str()).collect();
-    let done = sqlx::query(
+    let done = sqlx::query!(
         "UPDATE sync_runs SET status = 'running', pending_until = NULL, run_no = ?3, worker = ?4, started_at = ?5, lease_until = ?6,
                               scope = ?7, guard_min_items = ?8, guard_percent = ?9
          WHERE tenant_id = ?1 AND run_id = ?2 AND status = 'pending'",
+        scope.tenant().to_string(),
+        run.to_string(),
+        run_no,
+        terms.worker.as_str(),
+        now,
+        now.saturating_add(micros(terms.lease_for)),
+        serde_json::Value::from(names).to_string(),
+        terms.guard.min_items,
+        terms.guard.percent,
     )
-    .bind(scope.tenant().to_string())
-    .bind(run.to_string())
-    .bind(run_no)
-    .bind(terms.worker.as_str())
-    .bind(now)
-    .bind(now.saturating_add(micros(terms.lease_for)))
-    .bind(serde_json::Value::from(names).to_string())
-    .bind(terms.guard.min_items)
-    .bind(terms.guard.percent)
     .execute(tx.db())
     .await
     .map_err(of_statement)?;
@@ -165,7 +169,7 @@ async fn claim(tx: &mut WriteTx, scope: &TenantScope, run: RunId, selection: &Se
     for (position, scoped) in terms.types.iter().enumerate() {
         // The base is settled here (see the table): the newest complete listing of this selection, else of the tenant. Every
         // earlier run of the selection has ended, because a live one holds the lock.
-        let done = sqlx::query(
+        let done = sqlx::query!(
             "INSERT INTO listings (tenant_id, run_id, policy_type, run_no, selection_hash, position, contract_hash, contract_version,
                                    pages_by_offset, known_before, items_unseen, base_run_id)
              SELECT ?1, ?2, p.policy_type, ?4, ?5, ?6, ?7, ?8, ?9, coalesce(o.next_ordinal, 0), coalesce(o.next_ordinal, 0), coalesce(
@@ -177,16 +181,16 @@ async fn claim(tx: &mut WriteTx, scope: &TenantScope, run: RunId, selection: &Se
                   ORDER BY x.last_no DESC LIMIT 1))
              FROM policy_types p LEFT JOIN ordinals o ON o.tenant_id = ?1 AND o.policy_type = p.policy_type
              WHERE p.policy_type = ?3",
+            scope.tenant().to_string(),
+            run.to_string(),
+            scoped.policy_type.as_str(),
+            run_no,
+            selection.to_string(),
+            i64::try_from(position).unwrap_or(i64::MAX),
+            scoped.contract_hash.to_string(),
+            scoped.contract_version.to_string(),
+            scoped.pages_by_offset,
         )
-        .bind(scope.tenant().to_string())
-        .bind(run.to_string())
-        .bind(scoped.policy_type.as_str())
-        .bind(run_no)
-        .bind(selection.to_string())
-        .bind(i64::try_from(position).unwrap_or(i64::MAX))
-        .bind(scoped.contract_hash.to_string())
-        .bind(scoped.contract_version.to_string())
-        .bind(scoped.pages_by_offset)
         .execute(tx.db())
         .await
         .map_err(of_statement)?;

@@ -22,7 +22,7 @@ impl WriteTx {
 
     /// The next number of the one sequence.
     pub(crate) async fn next_no(&mut self) -> Result<i64> {
-        sqlx::query_scalar("UPDATE sequence SET last_no = last_no + 1 RETURNING last_no").fetch_one(self.db()).await.map_err(of_statement)
+        sqlx::query_scalar!("UPDATE sequence SET last_no = last_no + 1 RETURNING last_no").fetch_one(self.db()).await.map_err(of_statement)
     }
 
     /// Makes everything that was written permanent.
