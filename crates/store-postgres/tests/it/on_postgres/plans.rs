@@ -105,9 +105,13 @@ fn the_hot_questions_are_answered_by_their_indexes_on_200_000_items() {
     runtime().block_on(async {
         let database = Database::migrated().await;
         database.as_superuser(CATALOGUE).await;
+        let mut app = PgConnection::connect(&database.url(APP_ROLE)).await.expect("connects");
+        // A tenant's first sync comes before anybody has counted rows: then, too, a page must not read its type once for each of its ids.
+        let (name, sql, values) = questions().swap_remove(0);
+        let uncounted = plan(&mut app, sql, &values).await;
+        assert!(uncounted.contains("ANY") && !uncounted.contains("Nested Loop"), "{name}:\n{uncounted}");
         // Alone, because a vacuum runs in no transaction: it says which pages an index alone can answer for.
         database.as_superuser("VACUUM (ANALYZE)").await;
-        let mut app = PgConnection::connect(&database.url(APP_ROLE)).await.expect("connects");
         let mut plans = String::new();
         for (name, sql, values) in questions() {
             let plan = plan(&mut app, sql, &values).await;
