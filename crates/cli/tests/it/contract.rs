@@ -1,4 +1,4 @@
-//! The SQL contract, read as an administrator would: with Debian's `sqlite3` shell, beside the program's own answers.
+//! The SQL contract, read as an administrator would: with Debian's `sqlite3` shell or with `psql`, beside the program's own answers.
 
 use std::process::Command;
 
@@ -50,8 +50,7 @@ fn rows(world: &World, sql: &str) -> Option<Vec<Value>> {
 }
 
 /// A history with everything in it: changes, a forbidden type, missing items with and without doubt, a note, a skipped run.
-fn lived_in() -> World {
-    let world = World::new(1, 25);
+fn lived_in(world: World) -> World {
     world.sync(&[CONFIGURATION, COMPLIANCE]);
     let (_, items) = world.json(&["items", "--type", CONFIGURATION]);
     for item in items["items"].as_array().expect("items").iter().take(3) {
@@ -68,7 +67,7 @@ fn lived_in() -> World {
 
 #[test]
 fn the_four_views_have_their_columns_in_order() {
-    let world = lived_in();
+    let world = lived_in(World::new(1, 25));
     for (view, columns) in VIEWS {
         let sql = format!("SELECT group_concat(name, ', ') FROM (SELECT name FROM pragma_table_info('{view}') ORDER BY cid)");
         let Some(found) = shell(&world, "-list", &sql) else { return };
@@ -78,7 +77,12 @@ fn the_four_views_have_their_columns_in_order() {
 
 #[test]
 fn program_and_database_say_the_same_in_every_column() {
-    let world = lived_in();
+    let world = lived_in(World::new(1, 25));
+    program_and_views_agree(&world, |sql| rows(&world, sql));
+}
+
+/// Compares the program's answers with what `read` finds in the views; nothing where nobody can read.
+fn program_and_views_agree(world: &World, read: impl Fn(&str) -> Option<Vec<Value>>) {
     let (_, runs) = world.json(&["runs"]);
     let (_, items) = world.json(&["items"]);
     let everything = [CONFIGURATION, COMPLIANCE].join(",");
@@ -92,7 +96,7 @@ fn program_and_database_say_the_same_in_every_column() {
         ("inventory_coverage", "ORDER BY selection_hash, policy_type", [of(&both, "coverage"), of(&one, "coverage")].concat()),
     ];
     for (view, order, mut said) in program {
-        let Some(stored) = rows(&world, &format!("SELECT * FROM {view} {order}")) else { return };
+        let Some(stored) = read(&format!("SELECT * FROM {view} {order}")) else { return };
         let key =
             |row: &Value| ["selection_hash", "policy_type", "external_id"].map(|name| row[name].as_str().unwrap_or_default().to_owned());
         if view != "inventory_sync_runs" {
@@ -131,7 +135,7 @@ fn value_of(said: &Value, column: &str) -> Value {
 
 #[test]
 fn times_have_six_digits_and_ids_are_lower_case() {
-    let world = lived_in();
+    let world = lived_in(World::new(1, 25));
     let times = "GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9].[0-9][0-9][0-9][0-9][0-9][0-9]Z'";
     let sql = format!(
         "SELECT count(*) AS odd FROM inventory_items WHERE NOT (first_seen_at {times} AND changed_at {times} AND last_seen_at {times}) \
@@ -143,7 +147,7 @@ fn times_have_six_digits_and_ids_are_lower_case() {
 
 #[test]
 fn the_examples_of_the_readme_run() {
-    let world = lived_in();
+    let world = lived_in(World::new(1, 25));
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).expect("README.md");
     let block = readme.split("```sql").nth(1).and_then(|rest| rest.split("```").next()).expect("SQL in the README");
     let statements: Vec<&str> = block.split(';').map(str::trim).filter(|sql| !sql.is_empty()).collect();
@@ -153,5 +157,47 @@ fn the_examples_of_the_readme_run() {
         if shell(&world, "-json", &format!(" {sql}")).is_none() {
             return;
         }
+    }
+}
+
+mod on_postgres {
+    use super::*;
+
+    /// What `psql` answers to the application's role, which has told the session its tenant.
+    fn psql(world: &World, sql: &str) -> String {
+        let tenant = format!("SELECT set_config('app.tenant_id', '{}', false);", world.tenant());
+        let answer = lastseen_test_postgres::psql(world.database_url(), &format!("{tenant} {sql}")).expect("psql answers");
+        answer.lines().skip(1).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Times as the contract's other database has them; the rest is the same.
+    fn rows(world: &World, sql: &str) -> Vec<Value> {
+        let answer = psql(world, &format!("SELECT coalesce(jsonb_agg(to_jsonb(v)), '[]') FROM ({sql}) v"));
+        let mut rows: Vec<Value> = serde_json::from_str(&answer).expect("JSON");
+        for row in &mut rows {
+            for (column, value) in row.as_object_mut().expect("a row") {
+                if let Some(time) = value.as_str().filter(|_| column.ends_with("_at") || column == "missing_since") {
+                    *value = lastseen_model::time::text(time.parse().expect("a time")).into();
+                }
+            }
+        }
+        rows
+    }
+
+    #[test]
+    fn the_four_views_have_their_columns_in_order() {
+        let world = World::on_postgres(1, 1);
+        for (view, columns) in VIEWS {
+            let sql = format!(
+                "SELECT string_agg(column_name, ', ' ORDER BY ordinal_position) FROM information_schema.columns WHERE table_name = '{view}'"
+            );
+            assert_eq!(psql(&world, &sql), *columns, "{view}");
+        }
+    }
+
+    #[test]
+    fn program_and_database_say_the_same_in_every_column() {
+        let world = lived_in(World::on_postgres(1, 25));
+        program_and_views_agree(&world, |sql| Some(rows(&world, sql)));
     }
 }

@@ -49,6 +49,11 @@ impl World {
         self.simulator.tenants()[0].tenant_id
     }
 
+    /// Its address, as the application's role.
+    pub(crate) fn database_url(&self) -> &str {
+        &self.database_url
+    }
+
     pub(crate) fn database(&self) -> PathBuf {
         self.folder.path().join("lastseen.db")
     }
