@@ -1,7 +1,7 @@
 //! What the commands share: settings, the database, the tenant meant.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use lastseen_contracts::Registry;
 use lastseen_engine::Engine;
@@ -17,6 +17,8 @@ use crate::problem::Problem;
 pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) tenant: Option<TenantId>,
+    /// The database once it is open, to be closed in the end.
+    opened: OnceLock<Arc<dyn Store>>,
 }
 
 /// The tenant that is meant, as a right and as a name.
@@ -34,12 +36,26 @@ impl Tenant {
 
 impl App {
     pub(crate) fn new(global: &Global) -> Result<Self, Problem> {
-        Ok(Self { config: Config::load(global)?, tenant: global.tenant })
+        Ok(Self::with(Config::load(global)?, global.tenant))
+    }
+
+    /// These surroundings.
+    pub(crate) fn with(config: Config, tenant: Option<TenantId>) -> Self {
+        Self { config, tenant, opened: OnceLock::new() }
     }
 
     /// The database, made where there is none.
     pub(crate) async fn open(&self) -> Result<Arc<dyn Store>, Problem> {
-        self.config.database.open().await
+        let store = self.config.database.open().await?;
+        // A command opens its database once.
+        Ok(Arc::clone(self.opened.get_or_init(|| store)))
+    }
+
+    /// Closes the database, if it was opened: a server that is left without a word notes it as an error.
+    pub(crate) async fn close(&self) {
+        if let Some(store) = self.opened.get() {
+            store.close().await;
+        }
     }
 
     /// The database, which must be there: a question makes no database.

@@ -44,7 +44,8 @@ fn main() -> ExitCode {
 
 /// Logs go to standard error: standard output is for answers alone.
 fn logs(filter: &str) -> Result<(), Problem> {
-    let filter = EnvFilter::builder().parse(filter).map_err(|_| {
+    // The database's driver logs what a server or an address says: texts that are not ours, at whatever level.
+    let filter = EnvFilter::builder().parse(format!("{filter},sqlx=off")).map_err(|_| {
         Problem { exit: Exit::Usage, ..Problem::usage(format!("--log: `{filter}` is no filter")) }
             .next("write error, warn, info, debug or trace")
     })?;

@@ -63,7 +63,7 @@ impl From<StoreError> for Problem {
                 problem.next("see whether the database answers, and whether another program holds it; then run the command again")
             }
             StoreError::CannotOpen { problem: reason, .. } => problem.next(next_step(reason)),
-            StoreError::OlderSchema { .. } => problem.next(MIGRATE),
+            StoreError::OlderSchema { .. } | StoreError::Forbidden(_) => problem.next(MIGRATE),
             StoreError::NotWritable(_) => problem.next("make room or rights, then run the command again; nothing was left half written"),
             StoreError::RowsAffected { .. } | StoreError::Inconsistent { .. } | StoreError::Refused(_) => {
                 Self { exit: Exit::Failed, ..problem }.next("report it with the command and `lastseen --version`")
@@ -86,7 +86,9 @@ fn next_step(problem: OpenProblem) -> &'static str {
         OpenProblem::NoTls => "check `sslmode` in the address, and the server's certificate",
         OpenProblem::ServerTooOld => "use PostgreSQL 15 or newer",
         OpenProblem::NotUtf8 => "make one that is: CREATE DATABASE lastseen OWNER lastseen_owner ENCODING 'UTF8' TEMPLATE template0",
-        OpenProblem::NotMigrated | OpenProblem::WallsDown | OpenProblem::NoRight => MIGRATE,
+        OpenProblem::NotMigrated | OpenProblem::WallsDown => MIGRATE,
+        OpenProblem::UnknownOption => "see docs/operations.md for what an address may say",
+        OpenProblem::BrokenOff => "look into the pooler's log; check user, password and database, and that its server answers",
         OpenProblem::AboveTheWalls => "use a role of its own: CREATE ROLE lastseen_app LOGIN NOSUPERUSER NOBYPASSRLS (docs/operations.md)",
         OpenProblem::NoAppRole => "make it first: CREATE ROLE lastseen_app LOGIN NOSUPERUSER NOBYPASSRLS (docs/operations.md)",
         OpenProblem::AppRoleIsOwner => "name another role with --app-role: the owner's is for migrations alone",

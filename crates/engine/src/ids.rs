@@ -4,6 +4,9 @@ use lastseen_model::{CorrelationId, RunId, WorkerId};
 use rand::RngExt;
 use uuid::Uuid;
 
+/// What a worker's name keeps of its machine's; the rest tells workers of one machine apart.
+const MACHINE_CHARS: usize = 64;
+
 /// A fresh run id: UUIDv7, so that ids sort by creation.
 pub(crate) fn new_run_id() -> RunId {
     RunId::try_from(new_v7()).unwrap_or_else(|_| unreachable_nil())
@@ -24,9 +27,11 @@ fn unreachable_nil() -> ! {
     unreachable!("a UUIDv7 has its version bits set")
 }
 
-/// This process as a worker: its number and a random part, so that a restarted process is another worker.
+/// This process as a worker: its machine, so that a person finds it, its number, and a random part, so that a restarted process is
+/// another worker.
 pub fn new_worker_id() -> WorkerId {
-    WorkerId::new(&format!("{}-{}", std::process::id(), unique_suffix()))
+    let machine: String = gethostname::gethostname().to_string_lossy().chars().take(MACHINE_CHARS).collect();
+    WorkerId::new(&format!("{machine}-{}-{}", std::process::id(), unique_suffix()))
 }
 
 /// Eight random hexadecimal digits.

@@ -19,6 +19,8 @@ const AWAY: &[&str] = &[
     "58",    // an error of the system below
 ];
 
+/// The connection was refused or broken off by whoever is there; a pooler has no other class for what it refuses.
+const BROKEN_OFF: &str = "08";
 /// No room on the disk.
 const DISK_FULL: &str = "53100";
 /// The role lacks a right on a table: grants are missing, or the role is not the one that they were given to.
@@ -43,7 +45,7 @@ pub(crate) fn of_statement(error: sqlx::Error) -> StoreError {
     match state(&error).as_deref() {
         Some(state) if is_away(state) => StoreError::Unavailable(error.into()),
         Some(DISK_FULL) => StoreError::NotWritable(OpenProblem::DiskFull),
-        Some(NO_RIGHT) => StoreError::NotWritable(OpenProblem::NoRight),
+        Some(NO_RIGHT) => StoreError::Forbidden(error.into()),
         Some(_) => StoreError::Refused(error.into()),
         None => match error {
             sqlx::Error::PoolTimedOut
@@ -65,10 +67,15 @@ pub(crate) fn of_opening(place: &str, error: sqlx::Error) -> StoreError {
         Some(state) if NOT_LET_IN.contains(&state) => cannot(OpenProblem::NotLetIn, error),
         Some(NO_DATABASE) => cannot(OpenProblem::NoDatabase, error),
         Some(state) if NO_TABLE.contains(&state) => cannot(OpenProblem::NotMigrated, error),
-        Some(NO_RIGHT) => cannot(OpenProblem::NoRight, error),
+        Some(NO_RIGHT) => StoreError::Forbidden(error.into()),
+        Some(state) if state.starts_with(BROKEN_OFF) => cannot(OpenProblem::BrokenOff, error),
         Some(state) if is_away(state) => cannot(OpenProblem::Unreachable, error),
         Some(_) => cannot(OpenProblem::Other, error),
         None => match error {
+            // A certificate that is not trusted comes as an error of reading.
+            sqlx::Error::Io(broken) if broken.kind() == std::io::ErrorKind::InvalidData => {
+                cannot(OpenProblem::NoTls, sqlx::Error::Io(broken))
+            }
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => cannot(OpenProblem::Unreachable, error),
             sqlx::Error::Tls(_) => cannot(OpenProblem::NoTls, error),
             other => cannot(OpenProblem::Other, other),

@@ -153,6 +153,10 @@ impl Store for PostgresStore {
         bounded(notes::unacknowledge(self, scope, policy_type, external_id)).await
     }
 
+    async fn close(&self) {
+        self.pool.close().await;
+    }
+
     async fn prune(&self, scope: &TenantScope, retention: &Retention) -> Result<Pruned> {
         bounded(prune::prune(self, scope, retention)).await
     }

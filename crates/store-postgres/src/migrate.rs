@@ -17,6 +17,9 @@ static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 /// raises it to the first version that no longer used that. So the schema goes first and the programs follow, without a pause.
 const SERVES_FROM: i64 = 3;
 
+/// The step that first puts up the walls.
+const WALLS_FROM: i64 = 3;
+
 /// What the application's role may do, table by table. It may not take an item away, nor a run.
 const GRANTS: &[(&str, &str)] = &[
     ("SELECT, INSERT, UPDATE", "tenants, policy_types, selections, sync_runs, ordinals, catalogue"),
@@ -54,17 +57,16 @@ pub async fn migrate(owner: &PostgresAddress, app_role: &str) -> Result<Migrated
 /// Like [`migrate`], to an older version, from the second on: for tests of the steps that follow.
 pub async fn migrate_to(owner: &PostgresAddress, app_role: &str, version: i64) -> Result<Migrated> {
     let place = owner.place();
-    let opening = |error| of_opening(place, error);
-    let mut connection = PgConnection::connect_with(&owner.options()?).await.map_err(opening)?;
-    let mut tx = connection.begin().await.map_err(opening)?;
+    let mut connection = PgConnection::connect_with(&owner.options()?).await.map_err(|error| of_opening(place, error))?;
+    let mut tx = connection.begin().await.map_err(|error| of_opening(place, error))?;
     check_server(&mut tx, place).await?;
     check_app_role(&mut tx, place, app_role).await?;
     // Whoever waits for a table in use keeps everybody else waiting behind it: rather give up, and be run again.
-    tx.execute(sqlx::raw_sql("SET LOCAL lock_timeout = '10s'")).await.map_err(opening)?;
+    tx.execute(sqlx::raw_sql("SET LOCAL lock_timeout = '10s'")).await.map_err(of_statement)?;
     // Waits for another migration, until the end of this transaction. The number is our own: "LSSN" in ASCII.
-    tx.execute(sqlx::raw_sql("SELECT pg_advisory_xact_lock(1280529230)")).await.map_err(opening)?;
+    tx.execute(sqlx::raw_sql("SELECT pg_advisory_xact_lock(1280529230)")).await.map_err(of_statement)?;
     let known = newest_version();
-    let from = match version_of(&mut tx).await.map_err(opening)? {
+    let from = match version_of(&mut tx).await.map_err(of_statement)? {
         Some((found, _)) if found > known => return Err(StoreError::NewerSchema { found, known }),
         found => found.map(|(version, _)| version),
     };
@@ -73,11 +75,14 @@ pub async fn migrate_to(owner: &PostgresAddress, app_role: &str, version: i64) -
     steps.set_locking(false).dangerous_set_table_name("lastseen_migrations");
     steps.run_direct(Some(version), &mut *tx, false).await.map_err(|error| match error {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => of_statement(error),
-        other => of_opening(place, other.into()),
+        other => of_statement(other.into()),
     })?;
-    record_version(&mut tx, version.max(from.unwrap_or_default())).await.map_err(opening)?;
-    grant(&mut tx, app_role).await.map_err(opening)?;
-    tx.commit().await.map_err(opening)?;
+    if version >= WALLS_FROM {
+        raise_walls(&mut tx).await.map_err(of_statement)?;
+    }
+    record_version(&mut tx, version.max(from.unwrap_or_default())).await.map_err(of_statement)?;
+    grant(&mut tx, app_role).await.map_err(of_statement)?;
+    tx.commit().await.map_err(of_statement)?;
     Ok(Migrated { from, to: version.max(from.unwrap_or_default()) })
 }
 
@@ -91,16 +96,35 @@ pub(crate) async fn check_schema(connection: &mut PgConnection, place: &str) -> 
         Some((found, serves_from)) if serves_from > known => return Err(StoreError::NewerSchema { found, known }),
         Some(_) => {}
     }
-    let open = sqlx::query_scalar!(
-        r#"SELECT count(*) AS "open!" FROM pg_class
+    let down = walls_down(connection).await.map_err(|error| of_opening(place, error))?;
+    if down.is_empty() { Ok(()) } else { Err(cannot(OpenProblem::WallsDown)) }
+}
+
+/// The tables of tenant data whose wall is down: row-level security off or not forced, or the policy gone.
+async fn walls_down(connection: &mut PgConnection) -> sqlx::Result<Vec<String>> {
+    sqlx::query_scalar!(
+        r#"SELECT relname::text AS "table!" FROM pg_class c
            WHERE oid IN ('tenants'::regclass, 'selections'::regclass, 'sync_runs'::regclass, 'run_errors'::regclass, 'listings'::regclass,
                          'ordinals'::regclass, 'catalogue'::regclass, 'acknowledgements'::regclass)
-             AND NOT (relrowsecurity AND relforcerowsecurity)"#
+             AND NOT (relrowsecurity AND relforcerowsecurity AND EXISTS (SELECT 1 FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'tenant'))
+           ORDER BY 1"#
     )
-    .fetch_one(Db::of(connection))
+    .fetch_all(Db::of(connection))
     .await
-    .map_err(|error| of_opening(place, error))?;
-    if open == 0 { Ok(()) } else { Err(cannot(OpenProblem::WallsDown)) }
+}
+
+/// Puts up again what somebody took down. Nothing is touched where all walls stand: that would wait for every reader.
+async fn raise_walls(connection: &mut PgConnection) -> sqlx::Result<()> {
+    for table in walls_down(connection).await? {
+        let wall = format!(
+            "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY; ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
+             DROP POLICY IF EXISTS tenant ON {table};
+             CREATE POLICY tenant ON {table} USING (tenant_id = app_tenant()) WITH CHECK (tenant_id = app_tenant())"
+        );
+        // The names are our own.
+        connection.execute(sqlx::raw_sql(AssertSqlSafe(wall))).await?;
+    }
+    Ok(())
 }
 
 /// The schema's version and the oldest program that it serves; none where there is no schema.

@@ -40,11 +40,6 @@ impl PostgresStore {
         drop(connection);
         Ok(Self { pool, clock })
     }
-
-    /// Closes every connection.
-    pub async fn close(&self) {
-        self.pool.close().await;
-    }
 }
 
 /// Whether a connection that comes back to the pool may be lent again. `now()` stands still within a transaction and equals the

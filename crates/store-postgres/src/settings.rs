@@ -22,11 +22,16 @@ impl PostgresAddress {
     /// `PGPASSFILE`, `PGSSLMODE`, ...).
     ///
     /// # Errors
-    /// [`StoreError::CannotOpen`] with [`OpenProblem::NoAddress`].
+    /// [`StoreError::CannotOpen`] with [`OpenProblem::NoAddress`], or with [`OpenProblem::UnknownOption`]: the driver would pass over a
+    /// misspelt `sslmode`, and the password would travel in the clear.
     pub fn parse(url: &str) -> Result<Self, StoreError> {
         // The driver's message may quote the address.
         let refused = |_| StoreError::CannotOpen { place: "the address given".into(), problem: OpenProblem::NoAddress, source: None };
         let options = PgConnectOptions::from_str(url).map_err(refused)?;
+        if let Some(unknown) = unknown_option(url) {
+            let place = format!("the address given: `{unknown}`");
+            return Err(StoreError::CannotOpen { place, problem: OpenProblem::UnknownOption, source: None });
+        }
         let database = options.get_database().unwrap_or_else(|| options.get_username());
         let place = format!("postgres://{}:{}/{database}", options.get_host(), options.get_port());
         Ok(Self { url: url.to_owned().into(), place })
@@ -47,6 +52,37 @@ impl PostgresAddress {
     }
 }
 
+/// What may stand behind the question mark of an address, as the driver knows it.
+const OPTIONS: [&str; 17] = [
+    "sslmode",
+    "ssl-mode",
+    "sslrootcert",
+    "ssl-root-cert",
+    "ssl-ca",
+    "sslcert",
+    "ssl-cert",
+    "sslkey",
+    "ssl-key",
+    "host",
+    "hostaddr",
+    "port",
+    "dbname",
+    "user",
+    "password",
+    "application_name",
+    "options",
+];
+
+/// The name of the first option that is not known; what is no name at all is told as such.
+fn unknown_option(url: &str) -> Option<String> {
+    let (_, options) = url.split_once('?')?;
+    let names = options.split('&').filter(|option| !option.is_empty()).map(|option| option.split('=').next().unwrap_or_default());
+    let is_known = |name: &str| OPTIONS.contains(&name) || name.starts_with("options[") || name.starts_with("options%5B");
+    let unknown = names.into_iter().find(|name| !is_known(name))?;
+    let is_name = unknown.len() <= 32 && unknown.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    Some(if is_name { unknown.to_owned() } else { "what follows the question mark".to_owned() })
+}
+
 /// How many connections, and how long to wait for one.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolSettings {
@@ -65,6 +101,15 @@ impl Default for PoolSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_option_that_the_driver_would_pass_over_is_refused_by_its_name_alone() {
+        let refused = |url: &str| PostgresAddress::parse(url).expect_err("refused").to_string();
+        let said = refused("postgres://app@db/x?sslmode=require&passwort=canary-4711");
+        assert!(said.contains("`passwort`") && !said.contains("4711"), "{said}");
+        assert!(!refused("postgres://app@db/x?canary 4711").contains("4711"));
+        PostgresAddress::parse("postgres://app@db/x?options[search_path]=a&sslmode=disable").expect("known");
+    }
 
     #[test]
     fn i17_an_address_is_told_without_its_password() {

@@ -147,6 +147,12 @@ impl Store for SqliteStore {
         notes::unacknowledge(self, scope, policy_type, external_id).await
     }
 
+    /// The last connection folds the write-ahead log into the file.
+    async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+
     async fn prune(&self, scope: &TenantScope, retention: &Retention) -> Result<Pruned> {
         prune::prune(self, scope, retention).await
     }

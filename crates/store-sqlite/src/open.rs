@@ -61,12 +61,6 @@ impl SqliteStore {
     pub fn path(&self) -> &Path {
         &self.path
     }
-
-    /// Closes every connection; the last one folds the write-ahead log into the file.
-    pub async fn close(&self) {
-        self.readers.close().await;
-        self.writer.close().await;
-    }
 }
 
 /// Which file is behind a path: device and number on Unix, and elsewhere no more than whether there is one.

@@ -75,6 +75,9 @@ pub enum StoreError {
     /// A statement failed for a reason that trying again does not mend.
     #[error("the database refused a statement; this is a bug")]
     Refused(#[source] Box<dyn Error + Send + Sync>),
+    /// The database's role lacks a right that it needs.
+    #[error("the database's role lacks a right that it needs")]
+    Forbidden(#[source] Box<dyn Error + Send + Sync>),
     /// No room or no right to write.
     #[error("the database can't be written: {0}")]
     NotWritable(OpenProblem),
@@ -89,10 +92,16 @@ impl StoreError {
     /// The code under which a run records it.
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::Unavailable(_) | Self::NotWritable(_) | Self::CannotOpen { .. } | Self::NewerSchema { .. } | Self::OlderSchema { .. } => {
-                ErrorCode::StoreUnavailable
-            }
+            Self::Unavailable(_)
+            | Self::Forbidden(_)
+            | Self::NotWritable(_)
+            | Self::CannotOpen { .. }
+            | Self::NewerSchema { .. }
+            | Self::OlderSchema { .. } => ErrorCode::StoreUnavailable,
             Self::LeaseLost => ErrorCode::WorkerLost,
+            // Pages are sent one after another, each when the last is confirmed: a gap is a page that the database has lost since, as
+            // a replica does that takes over without all that was written.
+            Self::PageOutOfOrder { page, expected } if expected < page => ErrorCode::StoreUnavailable,
             Self::PageOutOfOrder { .. }
             | Self::ListingNotOpen(_)
             | Self::RowsAffected { .. }
@@ -119,12 +128,16 @@ pub enum OpenProblem {
     Replaced,
     /// The text is no address of a database.
     NoAddress,
+    /// The address has an option that is not known.
+    UnknownOption,
     /// Nobody answers there, or the server is busy starting or stopping.
     Unreachable,
     /// The server does not take the user or the password.
     NotLetIn,
     /// The server has no such database.
     NoDatabase,
+    /// Whoever answered broke off: most often a pooler that knows no such user or database, or can't reach its server.
+    BrokenOff,
     /// The server and this program can't agree on an encrypted connection.
     NoTls,
     /// The server is older than PostgreSQL 15.
@@ -137,8 +150,6 @@ pub enum OpenProblem {
     AboveTheWalls,
     /// Row-level security is not forced on every table of tenant data.
     WallsDown,
-    /// The role lacks a right that it needs.
-    NoRight,
     /// The application's role does not exist.
     NoAppRole,
     /// The application's role is the owner of the tables.
@@ -157,6 +168,8 @@ impl std::fmt::Display for OpenProblem {
             Self::DiskFull => "the disk is full",
             Self::Replaced => "its file was removed or replaced while it was open",
             Self::NoAddress => "that is no address such as postgres://user@host:5432/database",
+            Self::UnknownOption => "that is no option of an address",
+            Self::BrokenOff => "whoever answers there broke off: a pooler does that for a user, password or database it does not know",
             Self::Unreachable => "no database answers there",
             Self::NotLetIn => "the server does not take this user and password",
             Self::NoDatabase => "the server has no such database",
@@ -166,7 +179,6 @@ impl std::fmt::Display for OpenProblem {
             Self::NotMigrated => "it has no schema of Lastseen yet, or not where this role looks for it",
             Self::AboveTheWalls => "the role is a superuser or has BYPASSRLS, so row-level security would not hold it",
             Self::WallsDown => "row-level security is not forced on every table of tenant data",
-            Self::NoRight => "the role lacks a right that it needs",
             Self::NoAppRole => "the application's role does not exist",
             Self::AppRoleIsOwner => "the application's role must not be the owner of the tables",
             Self::Other => "the system refused",

@@ -126,6 +126,9 @@ pub trait Store: Send + Sync + 'static {
     /// Takes the note back; whether there was one.
     async fn unacknowledge(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<bool>;
 
+    /// Closes every connection in good order. To be called when the program is done with the store; nothing is asked after it.
+    async fn close(&self);
+
     /// Drops listings of ended runs beyond the limits, and nothing that a derived answer needs (semantics, section 10).
     async fn prune(&self, scope: &TenantScope, retention: &Retention) -> Result<Pruned>;
 }

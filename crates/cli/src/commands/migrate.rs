@@ -1,6 +1,6 @@
 //! `lastseen migrate`: makes the schema, or brings it to the newest version.
 
-use lastseen_store::{OpenProblem, StoreError};
+use lastseen_store::StoreError;
 use lastseen_store_postgres::{Migrated, migrate};
 use serde_json::json;
 
@@ -14,10 +14,8 @@ use crate::problem::Problem;
 /// Why the owner could not migrate.
 fn refused(error: StoreError) -> Problem {
     match error {
-        StoreError::NotWritable(OpenProblem::NoRight) => {
-            Problem::usage("this role may not make tables in the schema that it has first on its search path")
-                .next("make it the owner of the database, or: GRANT USAGE, CREATE ON SCHEMA public TO <owner>")
-        }
+        StoreError::Forbidden(_) => Problem::usage("this role may not make tables in the schema that it has first on its search path")
+            .next("make it the owner of the database, or: GRANT USAGE, CREATE ON SCHEMA public TO <owner>"),
         StoreError::Unavailable(_) => {
             Problem::usage("a table was in use for too long, or the connection broke; nothing was changed").next("run the command again")
         }

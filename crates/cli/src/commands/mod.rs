@@ -15,7 +15,7 @@ pub(crate) mod sync;
 pub(crate) mod types;
 
 use crate::app::App;
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, Global};
 use crate::exit::Exit;
 use crate::output::Screen;
 use crate::problem::Problem;
@@ -28,15 +28,23 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Problem> {
         Command::Types => types::run(&mut screen),
         Command::Simulate(args) => simulate::run(args, &mut screen).await,
         Command::Demo(args) => demo::run(args, &cli.global, &mut screen).await,
-        Command::Sync(args) => sync::run(&App::new(&cli.global)?, args, &mut screen).await,
-        Command::Migrate(args) => migrate::run(&App::new(&cli.global)?, args, &mut screen).await,
-        Command::Serve(args) => serve::run(App::new(&cli.global)?, args).await,
-        Command::Runs(args) => runs::run(&App::new(&cli.global)?, args, &mut screen).await,
-        Command::Items(args) => items::run(&App::new(&cli.global)?, args, &mut screen).await,
-        Command::Selections => selections::run(&App::new(&cli.global)?, &mut screen).await,
-        Command::Missing(args) => missing::run(&App::new(&cli.global)?, args, &mut screen).await,
-        Command::Explain(args) => explain::run(&App::new(&cli.global)?, args, &mut screen).await,
+        Command::Sync(args) => with_database(&cli.global, async |app| sync::run(app, args, &mut screen).await).await,
+        Command::Migrate(args) => with_database(&cli.global, async |app| migrate::run(app, args, &mut screen).await).await,
+        Command::Serve(args) => with_database(&cli.global, async |app| serve::run(app, args).await).await,
+        Command::Runs(args) => with_database(&cli.global, async |app| runs::run(app, args, &mut screen).await).await,
+        Command::Items(args) => with_database(&cli.global, async |app| items::run(app, args, &mut screen).await).await,
+        Command::Selections => with_database(&cli.global, async |app| selections::run(app, &mut screen).await).await,
+        Command::Missing(args) => with_database(&cli.global, async |app| missing::run(app, args, &mut screen).await).await,
+        Command::Explain(args) => with_database(&cli.global, async |app| explain::run(app, args, &mut screen).await).await,
     }?;
     screen.flush()?;
     Ok(exit)
+}
+
+/// A command that has a database, which is closed after it, however it went.
+async fn with_database(global: &Global, command: impl AsyncFnOnce(&App) -> Result<Exit, Problem>) -> Result<Exit, Problem> {
+    let app = App::new(global)?;
+    let exit = command(&app).await;
+    app.close().await;
+    exit
 }

@@ -1,5 +1,6 @@
 //! `lastseen serve`: a process that stays, and works on what is queued.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use lastseen_engine::{WorkerEvent, WorkerObserver};
@@ -10,19 +11,18 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::args;
 use crate::commands::runs::headline;
-use crate::config::Config;
 use crate::exit::Exit;
 use crate::output::{count, plain, say, selection_words};
 use crate::problem::Problem;
 use crate::signals::{self, Step};
 
-pub(crate) async fn run(app: App, args: &args::Serve) -> Result<Exit, Problem> {
+pub(crate) async fn run(app: &App, args: &args::Serve) -> Result<Exit, Problem> {
     match args.role {
         args::Role::Worker => work(app, args).await,
     }
 }
 
-async fn work(app: App, args: &args::Serve) -> Result<Exit, Problem> {
+async fn work(app: &App, args: &args::Serve) -> Result<Exit, Problem> {
     if app.tenant.is_some() {
         return Err(Problem::usage("--tenant has no say in `serve`: a worker takes the queued runs of every tenant").next("leave it out"));
     }
@@ -40,7 +40,7 @@ async fn work(app: App, args: &args::Serve) -> Result<Exit, Problem> {
         Step { cancels: stop.clone(), says: "cancelling what is running; once more stops at once" },
     ]);
     say(&format!("working on queued runs, {} at once; Ctrl-C ends it", settings.runs_at_once));
-    engine.work_queue(&settings, Arc::new(Journal { config: app.config, known }), drain, stop).await;
+    engine.work_queue(&settings, Arc::new(Journal { names: app.config.names.clone(), known }), drain, stop).await;
     heard.abort();
     say("ended");
     Ok(Exit::Success)
@@ -48,14 +48,14 @@ async fn work(app: App, args: &args::Serve) -> Result<Exit, Problem> {
 
 /// Tells on standard error what a worker does, a line each.
 struct Journal {
-    config: Config,
+    names: BTreeMap<TenantId, String>,
     known: Vec<TenantRecord>,
 }
 
 impl Journal {
     fn label(&self, tenant: TenantId) -> String {
         let recorded = || self.known.iter().find(|known| known.tenant_id == tenant).and_then(|known| known.name.clone());
-        let name = self.config.names.get(&tenant).cloned().or_else(recorded);
+        let name = self.names.get(&tenant).cloned().or_else(recorded);
         name.map_or_else(|| tenant.to_string(), |name| plain(&name))
     }
 

@@ -145,14 +145,19 @@ fn times_have_six_digits_and_ids_are_lower_case() {
     assert_eq!(odd, [json!({"odd": 0})]);
 }
 
+/// The SQL that the README shows, statement by statement.
+fn examples_of_the_readme() -> Vec<String> {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).expect("README.md");
+    let block = readme.split("```sql").nth(1).and_then(|rest| rest.split("```").next()).expect("SQL in the README");
+    let statements: Vec<String> = block.split(';').map(str::trim).filter(|sql| !sql.is_empty()).map(str::to_owned).collect();
+    assert!(statements.len() >= 4);
+    statements
+}
+
 #[test]
 fn the_examples_of_the_readme_run() {
     let world = lived_in(World::new(1, 25));
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).expect("README.md");
-    let block = readme.split("```sql").nth(1).and_then(|rest| rest.split("```").next()).expect("SQL in the README");
-    let statements: Vec<&str> = block.split(';').map(str::trim).filter(|sql| !sql.is_empty()).collect();
-    assert!(statements.len() >= 4);
-    for sql in statements {
+    for sql in examples_of_the_readme() {
         // The shell takes what begins with a hyphen, as a comment does, for an option.
         if shell(&world, "-json", &format!(" {sql}")).is_none() {
             return;
@@ -199,5 +204,13 @@ mod on_postgres {
     fn program_and_database_say_the_same_in_every_column() {
         let world = lived_in(World::on_postgres(1, 25));
         program_and_views_agree(&world, |sql| Some(rows(&world, sql)));
+    }
+
+    #[test]
+    fn the_examples_of_the_readme_run() {
+        let world = lived_in(World::on_postgres(1, 25));
+        for sql in examples_of_the_readme() {
+            psql(&world, &sql);
+        }
     }
 }

@@ -152,6 +152,10 @@ impl Store for Unsteady {
     async fn unacknowledge(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<bool> {
         self.inner.unacknowledge(scope, policy_type, external_id).await
     }
+    async fn close(&self) {
+        self.inner.close().await;
+    }
+
     async fn prune(&self, scope: &TenantScope, retention: &Retention) -> Result<Pruned> {
         self.inner.prune(scope, retention).await
     }

@@ -129,7 +129,7 @@ pub async fn the_wall_alone_hides_a_tenant(database: Box<dyn TestDatabase>, rais
         store.enqueue_run(scope, &queued, terms(&one_type()).guard).await.err(),
     ];
     for (verb, error) in ["register", "start", "enqueue"].into_iter().zip(written) {
-        assert!(matches!(error, Some(StoreError::NotWritable(_))), "{verb}: {error:?}");
+        assert!(matches!(error, Some(StoreError::Forbidden(_))), "{verb}: {error:?}");
     }
     let pruned = store.prune(scope, &Retention { keep_runs: Some(0), older_than: None }).await.expect("an answer");
     assert_eq!(pruned, lastseen_store::Pruned::default(), "nothing to drop shows");

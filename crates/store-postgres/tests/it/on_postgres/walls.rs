@@ -2,8 +2,8 @@
 
 use lastseen_store::StoreError;
 use lastseen_store_conformance::{Backend, the_wall_alone_hides_a_tenant};
-use lastseen_store_postgres::{PoolSettings, PostgresStore};
-use lastseen_test_postgres::APP_ROLE;
+use lastseen_store_postgres::{PoolSettings, PostgresStore, migrate};
+use lastseen_test_postgres::{APP_ROLE, OWNER_ROLE};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
@@ -166,6 +166,12 @@ fn a_role_that_the_walls_would_not_hold_is_refused() {
         assert_eq!(refusal(&database, APP_ROLE).await, "opened");
         database.as_superuser("ALTER TABLE catalogue NO FORCE ROW LEVEL SECURITY").await;
         assert_eq!(refusal(&database, APP_ROLE).await, "WallsDown");
+        migrate(&database.address(OWNER_ROLE), APP_ROLE).await.expect("migrates");
+        assert_eq!(refusal(&database, APP_ROLE).await, "opened", "the owner's migration puts them up again");
+        database.as_superuser("DROP POLICY tenant ON listings").await;
+        assert_eq!(refusal(&database, APP_ROLE).await, "WallsDown");
+        migrate(&database.address(OWNER_ROLE), APP_ROLE).await.expect("migrates");
+        assert_eq!(refusal(&database, APP_ROLE).await, "opened");
         database.as_superuser(&format!("DROP ROLE {bypass}; DROP ROLE {member}")).await;
     });
 }
