@@ -1,4 +1,4 @@
-//! Ids travel to SQLite inside JSON and are compared as its texts; neither may change a byte of them.
+//! Ids and all else of an item travel to SQLite inside JSON, and ids are compared as its texts; neither may change a byte of them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -62,7 +62,8 @@ async fn start(store: &SqliteStore, number: u128) -> Result<Start, StoreError> {
 async fn sync(store: &SqliteStore, number: u128, ids: &[&str]) -> PageStored {
     let Start::Claimed(claimed) = start(store, number).await.expect("starts") else { panic!("not claimed") };
     let version = terms().types[0].contract_version;
-    let observe = |id: &&str| Observation::new(&version, id.parse().expect("an id"), Some(id), None, &BTreeMap::new(), None);
+    let meta = |id: &str| BTreeMap::from([("name".to_owned(), id.into())]);
+    let observe = |id: &&str| Observation::new(&version, id.parse().expect("an id"), Some(id), Some(id), &meta(id), None);
     let listings = vec![ListingPage { policy_type: policy_type(), observations: ids.iter().map(observe).collect() }];
     let page = PageRecord { page: 1, listings, passed_over: Vec::new(), rejected: 0, end: Some(PageEnd::Complete) };
     let stored = store.record_page(&tenant(), &claimed.lease, &page).await.expect("stored");
@@ -99,6 +100,11 @@ async fn i19_every_id_is_kept_and_found_again_byte_for_byte() {
     let mut query = ItemQuery { limit: 3, ..ItemQuery::default() };
     loop {
         let page = store.items(&tenant(), &query).await.expect("items");
+        for item in &page.items {
+            let id = item.external_id.as_str();
+            assert_eq!((item.display_name.as_deref(), item.platform.as_deref()), (Some(id), Some(id)));
+            assert_eq!(item.meta_jsonb.get(), serde_json::json!({ "name": id }).to_string());
+        }
         found.extend(page.items.into_iter().map(|item| String::from(item.external_id)));
         query.after = page.next_cursor;
         if query.after.is_none() {
