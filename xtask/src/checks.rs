@@ -13,8 +13,8 @@ pub(crate) fn format() -> Step {
 
 /// Lints, with the bans of `clippy.toml`.
 pub(crate) fn clippy() -> Step {
-    let remedy = "Mend what clippy names. A lint that is wrong here takes `#[expect(.., reason = \"..\")]`; `clippy.toml` says how for its bans. \
-        After a statement of SQL has changed, `cargo xtask sql` comes first.";
+    let remedy = "Mend what clippy names. A lint that is wrong here takes `#[expect(.., reason = \"..\")]`; `clippy.toml` says how for its \
+        bans. After a statement of SQL has changed, `cargo xtask sql` comes first.";
     Step::new("clippy", remedy, || {
         run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]))?;
         Ok(Outcome::Done)

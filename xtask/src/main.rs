@@ -1,8 +1,9 @@
-//! What developers and CI run: `cargo xtask test`, `cargo xtask postgres`, `cargo xtask sql` and `cargo xtask generate`. Nothing of it is needed at run time.
+//! What developers and CI run: `cargo xtask test`, `cargo xtask postgres`, `cargo xtask sql` and `cargo xtask generate`. Nothing of it is
+//! needed at run time.
 //!
 //! A command is a list of [`step::Step`]s, and a step is a small function in a file of its own kind: [`checks`] holds those that only read,
-//! [`suite`] those that run tests, [`packages`] the Debian packages they need, [`postgresql`] the servers that tests share, [`sql`] whether the backends' statements fit
-//! their databases.
+//! [`suite`] those that run tests, [`packages`] the Debian packages they need, [`postgresql`] the servers that tests share,
+//! [`sql`] whether the backends' statements fit their databases.
 
 mod checks;
 mod command;

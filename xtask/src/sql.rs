@@ -1,9 +1,9 @@
 //! `cargo xtask sql`, and the step of `cargo xtask test` that holds its result against the databases.
 //!
-//! The macros of sqlx check every statement of a backend when it is compiled, against what its database said of the statement: its parameters,
-//! its columns and their types. That is kept in the crate's `.sqlx`, so that a build needs no database. Here the databases are asked
-//! again, with the schema as the migrations make it: a statement that its schema no longer allows does not compile, and an answer that is
-//! no longer given is found.
+//! The macros of sqlx check every statement of a backend when it is compiled, against what its database said of the statement: its
+//! parameters, its columns and their types. That is kept in the crate's `.sqlx` (see [`crate::kept`]), so that a build needs no database.
+//! Here the databases are asked again, with the schema as the migrations make it: a statement that the schema no longer allows does not
+//! compile, and an answer that is no longer given is found.
 
 use std::fs::{self, File};
 use std::io;

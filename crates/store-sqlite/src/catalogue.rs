@@ -1,15 +1,11 @@
 //! Items: found by Graph's id, made when they are new, rewritten when they changed. Nothing here deletes one.
 
 use lastseen_model::{ContractVersion, ExternalId, Fingerprint, Observation, Ordinal, PolicyType};
-use lastseen_store::Result;
-use sqlx::QueryBuilder;
+use lastseen_store::{Result, StoreError};
 
 use crate::error::of_statement;
 use crate::rows::Stored;
 use crate::transaction::{WriteTx, met};
-
-/// Rows of one INSERT: its 14 parameters a row stay below SQLite's limit, and a page needs two texts of the statement at most.
-const ROWS_AT_ONCE: usize = 100;
 
 /// What a page saw of one type.
 pub(crate) struct Observed {
@@ -49,9 +45,7 @@ pub(crate) async fn observe(
         }
     }
     let first = take_ordinals(tx, tenant, policy_type, new.len()).await?;
-    for (chunk, begin) in new.chunks(ROWS_AT_ONCE).zip((first..).step_by(ROWS_AT_ONCE)) {
-        insert(tx, tenant, run, policy_type, version, begin, chunk).await?;
-    }
+    insert(tx, tenant, run, policy_type, version, first, &new).await?;
     let created = u32::try_from(new.len()).unwrap_or(u32::MAX);
     ordinals.extend((first..).take(new.len()));
     Ok(Observed { ordinals, created, changed })
@@ -136,6 +130,7 @@ async fn take_ordinals(tx: &mut WriteTx, tenant: &str, policy_type: &PolicyType,
     .map_err(of_statement)
 }
 
+/// Inserts new items under the ordinals from `first` on.
 async fn insert(
     tx: &mut WriteTx,
     tenant: &str,
@@ -145,29 +140,39 @@ async fn insert(
     first: Ordinal,
     new: &[&Observation],
 ) -> Result<()> {
+    if new.is_empty() {
+        return Ok(());
+    }
     let now = tx.now;
-    let version = version.to_string();
-    let mut sql = QueryBuilder::new(
+    // In the order in which the statement takes them apart.
+    let items: Vec<_> = new
+        .iter()
+        .map(|new| {
+            let (id, fingerprint) = (&new.external_id, new.fingerprint.to_string());
+            (id.as_str(), fingerprint, &new.display_name, &new.platform, new.assignment_count, &new.meta, new.search_text())
+        })
+        .collect();
+    let items = serde_json::to_string(&items).map_err(|error| StoreError::Refused(error.into()))?;
+    // One statement a page, with the items as one JSON array: it costs what an INSERT with parameters for every row does (measured).
+    // `json_each` would make each item a text that is parsed again. `jsonb_each` is newer than what the schema is held to, for the
+    // program brings its own SQLite.
+    let done = sqlx::query!(
         "INSERT INTO catalogue (tenant_id, policy_type, ordinal, external_id, fingerprint, contract_version, display_name, platform,
-                                assignment_count, first_seen_at, first_seen_run_id, changed_at, meta_jsonb, search_text) ",
-    );
-    sql.push_values(new.iter().zip(first..), |mut row, (observation, ordinal)| {
-        row.push_bind(tenant)
-            .push_bind(policy_type.as_str())
-            .push_bind(ordinal)
-            .push_bind(observation.external_id.as_str())
-            .push_bind(observation.fingerprint.to_string())
-            .push_bind(&version)
-            .push_bind(observation.display_name.as_deref())
-            .push_bind(observation.platform.as_deref())
-            .push_bind(observation.assignment_count)
-            .push_bind(now)
-            .push_bind(run)
-            .push_bind(now)
-            .push_bind(&observation.meta)
-            .push_bind(observation.search_text());
-    });
-    let done = sql.build().persistent(new.len() == ROWS_AT_ONCE).execute(tx.db()).await.map_err(of_statement)?;
+                                assignment_count, first_seen_at, first_seen_run_id, changed_at, meta_jsonb, search_text)
+         SELECT ?1, ?2, ?3 + j.key, j.value ->> 0, j.value ->> 1, ?4, j.value ->> 2, j.value ->> 3, j.value ->> 4, ?5, ?6, ?5,
+                j.value ->> 5, j.value ->> 6
+         FROM jsonb_each(?7) j",
+        tenant,
+        policy_type.as_str(),
+        first,
+        version.to_string(),
+        now,
+        run,
+        items,
+    )
+    .execute(tx.db())
+    .await
+    .map_err(of_statement)?;
     met("record_page", new.len() as u64, done.rows_affected())
 }
 

@@ -36,18 +36,18 @@ pub(crate) async fn explain(
 async fn listings(db: &mut SqliteConnection, subject: &Subject<'_>) -> Result<Vec<SightingRow>> {
     let rows = sqlx::query!(
         r#"SELECT r.run_id, r.run_no, r.status, r.started_at, r.selection_hash, l.outcome, l.error_code, l.pages,
-                (instr('0123456789ABCDEF', substr(hex(substr(l.observed, c.ordinal / 8 + 1, 1)), 2 - c.ordinal % 8 / 4, 1)) - 1
-                     >> c.ordinal % 4) & 1 AS seen,
-                c.ordinal < l.known_before AS "known_before!: bool",
-                r.run_no IS (
-                    SELECT max(x.run_no) FROM sync_runs x
-                    WHERE x.tenant_id = r.tenant_id AND x.selection_hash = r.selection_hash AND x.status IN ('success', 'partial', 'failed')
-                ) AS "is_reference!: bool"
-         FROM catalogue c
-         JOIN listings l ON l.tenant_id = c.tenant_id AND l.policy_type = c.policy_type
-         JOIN sync_runs r ON r.tenant_id = l.tenant_id AND r.run_id = l.run_id
-         WHERE c.tenant_id = ?1 AND c.policy_type = ?2 AND c.external_id = ?3 AND (seen OR c.ordinal < l.known_before)
-         ORDER BY r.run_no DESC LIMIT 200"#,
+                  (instr('0123456789ABCDEF', substr(hex(substr(l.observed, c.ordinal / 8 + 1, 1)), 2 - c.ordinal % 8 / 4, 1)) - 1
+                       >> c.ordinal % 4) & 1 AS seen,
+                  c.ordinal < l.known_before AS "known_before!: bool",
+                  r.run_no IS (
+                      SELECT max(x.run_no) FROM sync_runs x
+                      WHERE x.tenant_id = r.tenant_id AND x.selection_hash = r.selection_hash AND x.status IN ('success', 'partial', 'failed')
+                  ) AS "is_reference!: bool"
+           FROM catalogue c
+           JOIN listings l ON l.tenant_id = c.tenant_id AND l.policy_type = c.policy_type
+           JOIN sync_runs r ON r.tenant_id = l.tenant_id AND r.run_id = l.run_id
+           WHERE c.tenant_id = ?1 AND c.policy_type = ?2 AND c.external_id = ?3 AND (seen OR c.ordinal < l.known_before)
+           ORDER BY r.run_no DESC LIMIT 200"#,
         subject.tenant,
         subject.policy_type.as_str(),
         subject.external_id.as_str(),

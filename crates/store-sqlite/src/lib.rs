@@ -2,8 +2,13 @@
 //!
 //! One file, one writer: a pool of one connection writes, each verb in one `BEGIN IMMEDIATE` transaction, and a few readers look at
 //! snapshots (WAL). `transaction` is the only place that opens one. Each verb stands in the file named after its group, its SQL in
-//! the method that uses it; `migrations/` holds the schema and the views, in which the rules about *last seen* and *missing* stand
-//! once, for the program and for whoever reads the file with another tool.
+//! the method that uses it (what tests look at, too, in `sql/`), checked against the real schema when it is compiled; `migrations/`
+//! holds the schema and the views, in which the rules about *last seen* and *missing* stand once, for the program and for whoever reads
+//! the file with another tool.
+//!
+//! SQLite says little about the columns of an expression, and takes what is NULL by an outer join for what its table says. So a column
+//! that is not simply a table's own says in its name what it is (`AS "last_seen_at?: i64"`), and only one that can't be NULL has a `!`:
+//! a NULL would be read as 0 or an empty text, and not be found. What may be NULL and must not be is asked for by `Stored::there`.
 //!
 //! This crate decides nothing about runs that `lastseen_model` can say; it is no place for retries, clocks of workers or output.
 

@@ -81,40 +81,40 @@ async fn needed(tx: &mut WriteTx, tenant: &str) -> Result<BTreeSet<ListingKey>> 
     let rows = sqlx::query_as!(
         KeyRow,
         r#"WITH completed AS MATERIALIZED (
-             SELECT run_id, status, row_number() OVER (PARTITION BY selection_hash ORDER BY run_no DESC) AS place,
-                    row_number() OVER (PARTITION BY selection_hash, status ORDER BY run_no DESC) AS place_in_status
-             FROM sync_runs WHERE tenant_id = ?1 AND status IN ('success', 'partial', 'failed')
-         ),
-         -- What an answer can refer to: the listings of every selection's latest completed and latest successful run, and for
-         -- every selection and type the newest complete one.
-         referred AS MATERIALIZED (
-             SELECT l.policy_type, l.run_id, l.base_run_id
-             FROM completed r JOIN listings l ON l.tenant_id = ?1 AND l.run_id = r.run_id
-             WHERE r.place = 1 OR (r.status = 'success' AND r.place_in_status = 1)
-             UNION
-             SELECT policy_type, run_id, base_run_id FROM (
-                 SELECT l.policy_type, l.run_id, l.base_run_id,
-                        row_number() OVER (PARTITION BY l.selection_hash, l.policy_type ORDER BY l.run_no DESC) AS place
-                 FROM completed r JOIN listings l ON l.tenant_id = ?1 AND l.run_id = r.run_id
-                 WHERE l.outcome = 'complete'
-             ) WHERE place = 1
-         )
-         SELECT policy_type AS "policy_type!: String", run_id AS "run_id?: String" FROM referred
-         -- What these are compared with, and what the listings of live runs will be.
-         UNION SELECT policy_type, base_run_id FROM referred
-         UNION SELECT l.policy_type, l.base_run_id
-               FROM sync_runs r JOIN listings l ON l.tenant_id = r.tenant_id AND l.run_id = r.run_id
-               WHERE r.tenant_id = ?1 AND r.status IN ('pending', 'running')
-         -- Since when an item is missing. Asked of every item that is: a condition on the answer would turn the question around.
-         UNION SELECT e.policy_type, e.missing_since_run_id
-               FROM referred f
-               CROSS JOIN missing_evidence e
-                   ON e.tenant_id = ?1 AND e.reference_run_id = f.run_id AND e.policy_type = f.policy_type
-         -- What the first run of another selection will be compared with.
-         UNION SELECT policy_type, run_id FROM (
-                   SELECT policy_type, run_id, row_number() OVER (PARTITION BY policy_type ORDER BY last_no DESC) AS place
-                   FROM listings WHERE tenant_id = ?1 AND outcome = 'complete'
-               ) WHERE place = 1"#,
+               SELECT run_id, status, row_number() OVER (PARTITION BY selection_hash ORDER BY run_no DESC) AS place,
+                      row_number() OVER (PARTITION BY selection_hash, status ORDER BY run_no DESC) AS place_in_status
+               FROM sync_runs WHERE tenant_id = ?1 AND status IN ('success', 'partial', 'failed')
+           ),
+           -- What an answer can refer to: the listings of every selection's latest completed and latest successful run, and for
+           -- every selection and type the newest complete one.
+           referred AS MATERIALIZED (
+               SELECT l.policy_type, l.run_id, l.base_run_id
+               FROM completed r JOIN listings l ON l.tenant_id = ?1 AND l.run_id = r.run_id
+               WHERE r.place = 1 OR (r.status = 'success' AND r.place_in_status = 1)
+               UNION
+               SELECT policy_type, run_id, base_run_id FROM (
+                   SELECT l.policy_type, l.run_id, l.base_run_id,
+                          row_number() OVER (PARTITION BY l.selection_hash, l.policy_type ORDER BY l.run_no DESC) AS place
+                   FROM completed r JOIN listings l ON l.tenant_id = ?1 AND l.run_id = r.run_id
+                   WHERE l.outcome = 'complete'
+               ) WHERE place = 1
+           )
+           SELECT policy_type AS "policy_type!: String", run_id AS "run_id?: String" FROM referred
+           -- What these are compared with, and what the listings of live runs will be.
+           UNION SELECT policy_type, base_run_id FROM referred
+           UNION SELECT l.policy_type, l.base_run_id
+                 FROM sync_runs r JOIN listings l ON l.tenant_id = r.tenant_id AND l.run_id = r.run_id
+                 WHERE r.tenant_id = ?1 AND r.status IN ('pending', 'running')
+           -- Since when an item is missing. Asked of every item that is: a condition on the answer would turn the question around.
+           UNION SELECT e.policy_type, e.missing_since_run_id
+                 FROM referred f
+                 CROSS JOIN missing_evidence e
+                     ON e.tenant_id = ?1 AND e.reference_run_id = f.run_id AND e.policy_type = f.policy_type
+           -- What the first run of another selection will be compared with.
+           UNION SELECT policy_type, run_id FROM (
+                     SELECT policy_type, run_id, row_number() OVER (PARTITION BY policy_type ORDER BY last_no DESC) AS place
+                     FROM listings WHERE tenant_id = ?1 AND outcome = 'complete'
+                 ) WHERE place = 1"#,
         tenant,
     )
     .fetch_all(tx.db())

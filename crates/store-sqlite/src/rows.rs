@@ -14,7 +14,7 @@ pub(crate) struct Stored<'a> {
 }
 
 impl Stored<'_> {
-    /// What must be there, although a column allows NULL or a view can't promise more.
+    /// What must be there, although its column allows NULL or a view can't promise more.
     pub(crate) fn there<T>(&self, column: &'static str, value: Option<T>) -> Result<T> {
         value.ok_or_else(|| self.inconsistent(column))
     }

@@ -20,6 +20,7 @@ page AS (
     ORDER BY policy_type, external_id LIMIT ?9
 )
 SELECT totals.high AS "high!: i64", totals.low AS "low!: i64", totals.acknowledged AS "acknowledged!: i64",
-       page.policy_type AS "policy_type?: String", page.external_id AS "external_id?: String", page.reference_run_id AS "reference_run_id?: String"
+       page.policy_type AS "policy_type?: String", page.external_id AS "external_id?: String",
+       page.reference_run_id AS "reference_run_id?: String"
 FROM totals LEFT JOIN page
 ORDER BY page.policy_type, page.external_id

@@ -1,4 +1,5 @@
-//! Ids travel to SQLite inside JSON and are compared as its texts; neither may change a byte of them.
+//! Values that are odd. Ids and all else of an item travel to SQLite inside JSON, and ids are compared as its texts; neither may change a
+//! byte of them. And what the file can't have got from Lastseen is told by its place.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use lastseen_store::{
     TenantScope,
 };
 use lastseen_store_sqlite::SqliteStore;
+use sqlx::Connection;
 use uuid::Uuid;
 
 const IDS: [&str; 12] = [
@@ -62,7 +64,8 @@ async fn start(store: &SqliteStore, number: u128) -> Result<Start, StoreError> {
 async fn sync(store: &SqliteStore, number: u128, ids: &[&str]) -> PageStored {
     let Start::Claimed(claimed) = start(store, number).await.expect("starts") else { panic!("not claimed") };
     let version = terms().types[0].contract_version;
-    let observe = |id: &&str| Observation::new(&version, id.parse().expect("an id"), Some(id), None, &BTreeMap::new(), None);
+    let meta = |id: &str| BTreeMap::from([("name".to_owned(), id.into())]);
+    let observe = |id: &&str| Observation::new(&version, id.parse().expect("an id"), Some(id), Some(id), &meta(id), None);
     let listings = vec![ListingPage { policy_type: policy_type(), observations: ids.iter().map(observe).collect() }];
     let page = PageRecord { page: 1, listings, passed_over: Vec::new(), rejected: 0, end: Some(PageEnd::Complete) };
     let stored = store.record_page(&tenant(), &claimed.lease, &page).await.expect("stored");
@@ -99,6 +102,11 @@ async fn i19_every_id_is_kept_and_found_again_byte_for_byte() {
     let mut query = ItemQuery { limit: 3, ..ItemQuery::default() };
     loop {
         let page = store.items(&tenant(), &query).await.expect("items");
+        for item in &page.items {
+            let id = item.external_id.as_str();
+            assert_eq!((item.display_name.as_deref(), item.platform.as_deref()), (Some(id), Some(id)));
+            assert_eq!(item.meta_jsonb.get(), serde_json::json!({ "name": id }).to_string());
+        }
         found.extend(page.items.into_iter().map(|item| String::from(item.external_id)));
         query.after = page.next_cursor;
         if query.after.is_none() {
@@ -133,4 +141,31 @@ async fn a_type_that_was_not_mirrored_gets_no_evidence_that_no_reader_would_see(
     assert!(matches!(refused, StoreError::Inconsistent { table: "policy_types", .. }), "{refused:?}");
     let runs = store.runs(&tenant(), &lastseen_store::RunQuery { limit: 10, ..Default::default() }).await.expect("answers");
     assert!(runs.is_empty(), "and no run stays behind");
+}
+
+#[tokio::test]
+async fn a_value_that_cannot_be_one_and_a_null_that_must_not_be_are_told_by_table_column_and_key() {
+    for (damage, table, column, key) in [
+        ("UPDATE sync_runs SET correlation_id = 'odd'", "sync_runs", "correlation_id", Uuid::from_u128(1).to_string()),
+        ("UPDATE sync_runs SET items_observed = -1", "sync_runs", "items_observed", Uuid::from_u128(1).to_string()),
+        ("UPDATE sync_runs SET started_at = 9223372036854775807", "sync_runs", "started_at", Uuid::from_u128(1).to_string()),
+        ("UPDATE sync_runs SET error_codes = '[\"odd\"]'", "sync_runs", "error_codes", Uuid::from_u128(1).to_string()),
+        ("UPDATE listings SET contract_hash = 'odd'", "listings", "contract_hash", policy_type().to_string()),
+        ("UPDATE catalogue SET meta_jsonb = '{'", "catalogue", "meta_jsonb", "plain".to_owned()),
+        // The item's last sighting is NULL then.
+        ("DELETE FROM listings", "catalogue", "last_seen_at", "plain".to_owned()),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = mirrored(&folder).await;
+        sync(&store, 1, &["plain"]).await;
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("lastseen.db"));
+        let mut beside = sqlx::SqliteConnection::connect_with(&options).await.expect("the file again");
+        sqlx::raw_sql(damage).execute(&mut beside).await.expect("damaged");
+        let told = match store.run(&tenant(), Uuid::from_u128(1).try_into().expect("not nil")).await {
+            Err(told) => told,
+            Ok(_) => store.items(&tenant(), &ItemQuery { limit: 10, ..ItemQuery::default() }).await.expect_err(damage),
+        };
+        let StoreError::Inconsistent { table: in_table, column: in_column, key: of } = told else { panic!("{damage}: {told:?}") };
+        assert_eq!((in_table, in_column, of), (table, column, key), "{damage}");
+    }
 }
