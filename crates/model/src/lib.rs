@@ -5,6 +5,7 @@
 
 pub mod bitmap;
 pub mod error_code;
+pub mod evidence;
 pub mod ids;
 pub mod listing;
 pub mod missing;
@@ -16,6 +17,7 @@ pub mod time;
 
 pub use bitmap::OrdinalBitmap;
 pub use error_code::{ErrorCode, ErrorContext, GraphCode};
+pub use evidence::Evidence;
 pub use ids::{
     Category, ContractHash, ContractVersion, CorrelationId, ExternalId, Fence, Fingerprint, IdError, Ordinal, PolicyType, RunId,
     SelectionHash, SequenceNo, TenantId, WorkerId,

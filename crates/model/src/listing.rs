@@ -84,6 +84,16 @@ pub enum PageEnd {
     Rejected,
 }
 
+impl PageEnd {
+    /// How it ends the listings of the path, and why they are not complete.
+    pub fn outcome(self) -> (ListingOutcome, Option<ErrorCode>) {
+        match self {
+            Self::Complete => (ListingOutcome::Complete, None),
+            Self::Rejected => (ListingOutcome::Incomplete, Some(ErrorCode::ItemRejected)),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

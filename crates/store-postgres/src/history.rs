@@ -1,16 +1,15 @@
 //! Runs and selections, as they were.
 
 use lastseen_model::RunId;
-use lastseen_store::{ListingRecord, Result, RunDetail, RunError, RunLookup, RunQuery, RunRecord, SelectionRecord, TenantScope};
+use lastseen_store::{
+    ListingRecord, Result, RunDetail, RunError, RunLookup, RunQuery, RunRecord, SelectionRecord, TenantScope, run_id_part,
+};
 use uuid::Uuid;
 
 use crate::PostgresStore;
 use crate::error::of_statement;
 use crate::rows::{ListingRow, RunRow, Stored};
 use crate::transaction::TenantTx;
-
-/// Fewer characters of an id are no look up but a guess.
-const PART_MIN_CHARS: usize = 4;
 
 pub(crate) async fn runs(store: &PostgresStore, scope: &TenantScope, query: &RunQuery) -> Result<Vec<RunRecord>> {
     let mut tx = store.read(scope).await?;
@@ -83,10 +82,7 @@ pub(crate) async fn read_run(tx: &mut TenantTx, run: Uuid) -> Result<Option<RunD
 }
 
 pub(crate) async fn find_run(store: &PostgresStore, scope: &TenantScope, part: &str) -> Result<RunLookup> {
-    let part = part.to_ascii_lowercase();
-    if part.len() < PART_MIN_CHARS || !part.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-') {
-        return Ok(RunLookup::None);
-    }
+    let Some(part) = run_id_part(part) else { return Ok(RunLookup::None) };
     let mut tx = store.read(scope).await?;
     let tenant = tx.tenant;
     let found = sqlx::query_scalar!(

@@ -11,7 +11,7 @@ use crate::transaction::TenantTx;
 
 pub(crate) async fn items(store: &PostgresStore, scope: &TenantScope, query: &ItemQuery) -> Result<ItemPage> {
     let mut tx = store.read(scope).await?;
-    let limit = query.limit.clamp(1, 10_000) as usize;
+    let limit = query.page_size();
     let mut items: Vec<Item> = Vec::new();
     let types = types(&mut tx, query).await?;
     let mut rest = types.as_slice();

@@ -1,6 +1,6 @@
 //! One page of a path, stored in one transaction for all the types that share it.
 
-use lastseen_model::{ContractVersion, ErrorCode, ErrorContext, ListingOutcome, Ordinal, OrdinalBitmap, PageEnd, PolicyType};
+use lastseen_model::{ContractVersion, ErrorCode, ErrorContext, Evidence, ListingOutcome, Ordinal, OrdinalBitmap, PageEnd, PolicyType};
 use lastseen_store::{Lease, PageRecord, PageStored, Result, StoreError, TenantScope};
 use uuid::Uuid;
 
@@ -16,13 +16,11 @@ use crate::transaction::{TenantTx, met};
 struct Standing {
     position: i32,
     contract_version: ContractVersion,
-    known_before: Ordinal,
     base_run_id: Option<Uuid>,
     is_open: bool,
     pages: u32,
     rejected: i64,
-    observed: OrdinalBitmap,
-    seen_elsewhere: OrdinalBitmap,
+    evidence: Evidence,
 }
 
 pub(crate) async fn record_page(store: &PostgresStore, scope: &TenantScope, lease: &Lease, page: &PageRecord) -> Result<PageStored> {
@@ -82,13 +80,15 @@ async fn standing(tx: &mut TenantTx, run: Uuid, policy_type: &PolicyType) -> Res
     Ok(Standing {
         position: row.position,
         contract_version: ContractVersion::from_bytes(listing.digest("contract_version", &row.contract_version)?),
-        known_before: listing.number("known_before", row.known_before)?,
         base_run_id: row.base_run_id,
         is_open: row.outcome.is_none(),
         pages: listing.number("pages", row.pages)?,
         rejected: row.items_rejected,
-        observed: OrdinalBitmap::from_bytes(row.observed),
-        seen_elsewhere: OrdinalBitmap::from_bytes(row.seen_elsewhere),
+        evidence: Evidence {
+            known_before: listing.number("known_before", row.known_before)?,
+            observed: OrdinalBitmap::from_bytes(row.observed),
+            seen_elsewhere: OrdinalBitmap::from_bytes(row.seen_elsewhere),
+        },
     })
 }
 
@@ -107,27 +107,14 @@ struct PageOfListing<'a> {
 /// Sets the page's bits and stores bitmap, counts, number, time and outcome.
 async fn store_listing(tx: &mut TenantTx, run: Uuid, page: &PageOfListing<'_>) -> Result<()> {
     let (standing, policy_type) = (&page.standing, page.seen.policy_type);
-    let mut observed = standing.observed.clone();
-    let (mut new, mut known) = (0i64, 0i64);
-    for ordinal in &page.seen.ordinals {
-        if observed.insert(*ordinal) {
-            new += 1;
-            known += i64::from(*ordinal < standing.known_before);
-        }
-    }
-    let mut seen_elsewhere = standing.seen_elsewhere.clone();
-    for ordinal in &page.elsewhere {
-        seen_elsewhere.insert(*ordinal);
-    }
-    let (outcome, code) = match page.end {
-        None => (None, None),
-        Some(PageEnd::Complete) => (Some(ListingOutcome::Complete), None),
-        Some(PageEnd::Rejected) => (Some(ListingOutcome::Incomplete), Some(ErrorCode::ItemRejected)),
-    };
+    let mut evidence = standing.evidence.clone();
+    let added = evidence.add(&page.seen.ordinals, &page.elsewhere);
+    let (outcome, code) = page.end.map(PageEnd::outcome).unzip();
+    let code = code.flatten();
     let base_unseen = match (standing.base_run_id, outcome) {
         (Some(base), Some(ListingOutcome::Complete)) => {
             let base = base_bitmap(tx, base, policy_type).await?;
-            Some(i64::try_from(base.without(&observed).len()).unwrap_or(i64::MAX))
+            Some(i64::try_from(base.without(&evidence.observed).len()).unwrap_or(i64::MAX))
         }
         _ => None,
     };
@@ -148,16 +135,16 @@ async fn store_listing(tx: &mut TenantTx, run: Uuid, page: &PageOfListing<'_>) -
         number,
         page.no,
         now as _,
-        new,
-        known,
+        i64::from(added.observed),
+        i64::from(added.known),
         i64::from(page.seen.created),
         i64::from(page.seen.changed),
         i64::from(page.rejected),
         outcome.map(ListingOutcome::as_str),
         code.map(ErrorCode::as_str),
         base_unseen,
-        observed.as_bytes(),
-        seen_elsewhere.as_bytes(),
+        evidence.observed.as_bytes(),
+        evidence.seen_elsewhere.as_bytes(),
     )
     .execute(tx.db())
     .await

@@ -1,15 +1,14 @@
 //! Runs and selections, as they were.
 
 use lastseen_model::RunId;
-use lastseen_store::{ListingRecord, Result, RunDetail, RunError, RunLookup, RunQuery, RunRecord, SelectionRecord, TenantScope};
+use lastseen_store::{
+    ListingRecord, Result, RunDetail, RunError, RunLookup, RunQuery, RunRecord, SelectionRecord, TenantScope, run_id_part,
+};
 use sqlx::SqliteConnection;
 
 use crate::SqliteStore;
 use crate::error::of_statement;
 use crate::rows::{ListingRow, RunRow, Stored};
-
-/// Fewer characters of an id are no look up but a guess.
-const PART_MIN_CHARS: usize = 4;
 
 pub(crate) async fn runs(store: &SqliteStore, scope: &TenantScope, query: &RunQuery) -> Result<Vec<RunRecord>> {
     let mut tx = store.read().await?;
@@ -87,10 +86,7 @@ pub(crate) async fn read_run(db: &mut SqliteConnection, scope: &TenantScope, run
 }
 
 pub(crate) async fn find_run(store: &SqliteStore, scope: &TenantScope, part: &str) -> Result<RunLookup> {
-    let part = part.to_ascii_lowercase();
-    if part.len() < PART_MIN_CHARS || !part.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-') {
-        return Ok(RunLookup::None);
-    }
+    let Some(part) = run_id_part(part) else { return Ok(RunLookup::None) };
     let mut tx = store.read().await?;
     let runs = sqlx::query_scalar!(
         "SELECT run_id FROM sync_runs

@@ -10,7 +10,7 @@ use crate::rows::{ItemRow, Stored};
 
 pub(crate) async fn items(store: &SqliteStore, scope: &TenantScope, query: &ItemQuery) -> Result<ItemPage> {
     let mut tx = store.read().await?;
-    let limit = query.limit.clamp(1, 10_000) as usize;
+    let limit = query.page_size();
     let mut items = Vec::new();
     for policy_type in types(tx.db(), scope, query).await? {
         // One more than wanted says whether there is a next page.

@@ -15,19 +15,15 @@ pub(crate) async fn missing(store: &SqliteStore, scope: &TenantScope, query: &Mi
     let mut tx = store.read().await?;
     let Some(reference) = reference(tx.db(), scope, query).await? else { return Ok(Missing::NoBaseline) };
     let coverage = coverage(tx.db(), scope, &reference).await?;
-    let listings = reference_listings(query.reference, &coverage);
+    let listings = query.listings(&coverage);
     let Judged { high, low, acknowledged, mut page } = judge(tx.db(), scope, query, &listings).await?;
-    let more = page.len() > limit(query);
-    page.truncate(limit(query));
+    let more = page.len() > query.page_size();
+    page.truncate(query.page_size());
     let items = read_keys(tx.db(), &scope.tenant().to_string(), &page, query.reference).await?;
     met("missing", page.len() as u64, items.len() as u64)?;
     let last = items.last().filter(|_| more);
     let next_cursor = last.map(|item| Cursor { policy_type: item.policy_type.clone(), external_id: item.external_id.clone() });
     Ok(Missing::Answer(Box::new(MissingAnswer { reference, coverage, items, high, low, acknowledged, next_cursor })))
-}
-
-fn limit(query: &MissingQuery) -> usize {
-    query.limit.clamp(1, 10_000) as usize
 }
 
 /// The run that the answer names. For *latest complete* that is the latest completed run, whose scope is answered.
@@ -79,15 +75,6 @@ async fn coverage(db: &mut SqliteConnection, scope: &TenantScope, reference: &Re
         .collect()
 }
 
-/// The listings that the answer is made of: those of the reference run, or for each of its types the newest complete one.
-fn reference_listings<'a>(reference: Reference, coverage: &'a [Coverage]) -> Vec<(&'a PolicyType, RunId)> {
-    let listing = |row: &'a Coverage| match reference {
-        Reference::LatestCompleted | Reference::LatestSuccess => Some((&row.policy_type, row.reference.reference_run_id)),
-        Reference::LatestComplete => Some((&row.policy_type, row.latest_complete_run_id?)),
-    };
-    coverage.iter().filter_map(listing).collect()
-}
-
 /// An item, seen from a listing; one of the keys that a statement takes as JSON.
 #[derive(Serialize)]
 pub(crate) struct Key {
@@ -119,7 +106,7 @@ async fn judge(db: &mut SqliteConnection, scope: &TenantScope, query: &MissingQu
         query.acknowledged,
         query.after.as_ref().map(|cursor| cursor.policy_type.as_str()),
         query.after.as_ref().map(|cursor| cursor.external_id.as_str()),
-        i64::try_from(limit(query) + 1).unwrap_or(i64::MAX),
+        i64::try_from(query.page_size() + 1).unwrap_or(i64::MAX),
     )
     .fetch_all(db)
     .await

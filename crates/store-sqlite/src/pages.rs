@@ -1,6 +1,6 @@
 //! One page of a path, stored in one transaction for all the types that share it.
 
-use lastseen_model::{ContractVersion, ErrorCode, ErrorContext, ListingOutcome, Ordinal, OrdinalBitmap, PageEnd, PolicyType};
+use lastseen_model::{ContractVersion, ErrorCode, ErrorContext, Evidence, ListingOutcome, Ordinal, OrdinalBitmap, PageEnd, PolicyType};
 use lastseen_store::{Lease, PageRecord, PageStored, Result, StoreError, TenantScope};
 
 use crate::SqliteStore;
@@ -16,13 +16,11 @@ struct Standing {
     policy_type: PolicyType,
     position: u32,
     contract_version: ContractVersion,
-    known_before: Ordinal,
     base_run_id: Option<String>,
     outcome: Option<ListingOutcome>,
     pages: u32,
     rejected: u64,
-    observed: OrdinalBitmap,
-    seen_elsewhere: OrdinalBitmap,
+    evidence: Evidence,
 }
 
 pub(crate) async fn record_page(store: &SqliteStore, scope: &TenantScope, lease: &Lease, page: &PageRecord) -> Result<PageStored> {
@@ -79,13 +77,15 @@ async fn standing(tx: &mut WriteTx, tenant: &str, run: &str, policy_type: &Polic
         policy_type: policy_type.clone(),
         position: listing.number("position", row.position)?,
         contract_version: listing.word("contract_version", &row.contract_version)?,
-        known_before: listing.number("known_before", row.known_before)?,
         base_run_id: row.base_run_id,
         outcome: listing.option_word("outcome", row.outcome.as_deref())?,
         pages: listing.number("pages", row.pages)?,
         rejected: listing.number("items_rejected", row.items_rejected)?,
-        observed: OrdinalBitmap::from_bytes(row.observed),
-        seen_elsewhere: OrdinalBitmap::from_bytes(row.seen_elsewhere),
+        evidence: Evidence {
+            known_before: listing.number("known_before", row.known_before)?,
+            observed: OrdinalBitmap::from_bytes(row.observed),
+            seen_elsewhere: OrdinalBitmap::from_bytes(row.seen_elsewhere),
+        },
     })
 }
 
@@ -104,27 +104,14 @@ struct PageOfListing {
 /// Sets the page's bits and stores bitmap, counts, number, time and outcome.
 async fn store_listing(tx: &mut WriteTx, tenant: &str, run: &str, page: &PageOfListing) -> Result<()> {
     let standing = &page.standing;
-    let mut observed = standing.observed.clone();
-    let (mut new, mut known) = (0u32, 0u32);
-    for ordinal in &page.seen.ordinals {
-        if observed.insert(*ordinal) {
-            new += 1;
-            known += u32::from(*ordinal < standing.known_before);
-        }
-    }
-    let mut seen_elsewhere = standing.seen_elsewhere.clone();
-    for ordinal in &page.elsewhere {
-        seen_elsewhere.insert(*ordinal);
-    }
-    let (outcome, code) = match page.end {
-        None => (None, None),
-        Some(PageEnd::Complete) => (Some(ListingOutcome::Complete), None),
-        Some(PageEnd::Rejected) => (Some(ListingOutcome::Incomplete), Some(ErrorCode::ItemRejected)),
-    };
+    let mut evidence = standing.evidence.clone();
+    let added = evidence.add(&page.seen.ordinals, &page.elsewhere);
+    let (outcome, code) = page.end.map(PageEnd::outcome).unzip();
+    let code = code.flatten();
     let base_unseen = match (&standing.base_run_id, outcome) {
         (Some(base), Some(ListingOutcome::Complete)) => {
             let base = base_bitmap(tx, tenant, base, &standing.policy_type).await?;
-            Some(i64::try_from(base.without(&observed).len()).unwrap_or(i64::MAX))
+            Some(i64::try_from(base.without(&evidence.observed).len()).unwrap_or(i64::MAX))
         }
         _ => None,
     };
@@ -144,16 +131,16 @@ async fn store_listing(tx: &mut WriteTx, tenant: &str, run: &str, page: &PageOfL
         page.page,
         page.no,
         now,
-        new,
-        known,
+        added.observed,
+        added.known,
         page.seen.created,
         page.seen.changed,
         page.rejected,
         outcome.map(ListingOutcome::as_str),
         code.map(ErrorCode::as_str),
         base_unseen,
-        observed.as_bytes(),
-        seen_elsewhere.as_bytes(),
+        evidence.observed.as_bytes(),
+        evidence.seen_elsewhere.as_bytes(),
     )
     .execute(tx.db())
     .await

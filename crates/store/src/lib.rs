@@ -29,6 +29,7 @@ pub use retention::{Pruned, Retention};
 pub use run::{
     Claim, ClaimTerms, ClaimedRun, Enqueued, FinishRun, Lease, ListingFailure, ListingPage, ListingRecord, NewRun, PageRecord, PageStored,
     QueuedRun, Reaped, RegistryType, RunCounts, RunDetail, RunError, RunLookup, RunQuery, RunRecord, ScopedType, Start, Traffic,
+    run_id_part,
 };
 pub use scope::TenantScope;
 

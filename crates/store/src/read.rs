@@ -130,6 +130,17 @@ pub struct ItemQuery {
     pub limit: u32,
 }
 
+impl ItemQuery {
+    /// How many items a page holds, within its bounds.
+    pub fn page_size(&self) -> usize {
+        page_size(self.limit)
+    }
+}
+
+fn page_size(limit: u32) -> usize {
+    limit.clamp(1, 10_000) as usize
+}
+
 /// A page of items.
 #[derive(Debug, Clone, Serialize)]
 pub struct ItemPage {
@@ -156,6 +167,23 @@ pub struct MissingQuery {
     pub after: Option<Cursor>,
     /// At most this many, 1 to 10,000.
     pub limit: u32,
+}
+
+impl MissingQuery {
+    /// How many items a page holds, within its bounds.
+    pub fn page_size(&self) -> usize {
+        page_size(self.limit)
+    }
+
+    /// The listings that the answer is made of, by the coverage of the reference run: that run's own, or for each of its types the
+    /// newest complete one.
+    pub fn listings<'a>(&self, coverage: &'a [Coverage]) -> Vec<(&'a PolicyType, RunId)> {
+        let listing = |row: &'a Coverage| match self.reference {
+            Reference::LatestCompleted | Reference::LatestSuccess => Some((&row.policy_type, row.reference.reference_run_id)),
+            Reference::LatestComplete => Some((&row.policy_type, row.latest_complete_run_id?)),
+        };
+        coverage.iter().filter_map(listing).collect()
+    }
 }
 
 /// The answer about missing.

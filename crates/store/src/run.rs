@@ -373,6 +373,14 @@ pub struct RunQuery {
     pub limit: u32,
 }
 
+/// A part of a run id as it is looked for, in lower case; none where it is no part of one, or so short that it would be a guess.
+pub fn run_id_part(part: &str) -> Option<String> {
+    const MIN_CHARS: usize = 4;
+    let part = part.to_ascii_lowercase();
+    let is_part = part.len() >= MIN_CHARS && part.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    is_part.then_some(part)
+}
+
 /// What a part of a run id stands for.
 #[derive(Debug, Clone)]
 pub enum RunLookup {
