@@ -1,0 +1,13 @@
+//! Every test here needs the servers of `cargo xtask test`; they are left out by this module's name where there are none.
+//!
+//! A test lets a process come to a certain message of its conversation with the database (`trap`), does something to one of them there, and
+//! lets time pass by ageing leases in the database: nothing waits for a lease.
+
+mod database;
+mod invariants;
+mod killed;
+mod process;
+mod trap;
+mod wait;
+mod watch;
+mod world;
