@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use lastseen_model::TenantId;
-use lastseen_test_postgres::{APP_ROLE, Cluster, OWNER_ROLE, Shared, SUPERUSER, psql};
+use lastseen_test_postgres::{APP_ROLE, Cluster, OWNER_ROLE, SUPERUSER, Shared, psql};
 
 use crate::on_postgres::process::Process;
 use crate::on_postgres::wait;

@@ -23,10 +23,7 @@ const RULES: &[(&str, &str)] = &[
          ) AS c USING (tenant_id, policy_type)
          WHERE coalesce(o.next_ordinal, -1) <> coalesce(c.items, 0) OR c.first <> 0 OR c.last <> o.next_ordinal - 1",
     ),
-    (
-        "a listing counts its own bits",
-        "SELECT run_id, policy_type FROM listings WHERE items_observed <> bit_count(observed)",
-    ),
+    ("a listing counts its own bits", "SELECT run_id, policy_type FROM listings WHERE items_observed <> bit_count(observed)"),
     (
         "what an ended run counts is the sum of its listings, each of which has an outcome",
         "SELECT r.run_id, r.status FROM sync_runs r
@@ -65,8 +62,7 @@ const RULES: &[(&str, &str)] = &[
 pub(crate) fn hold(database: &Database, tenants: &[TenantId]) {
     let broken = |(rule, query): &(&str, &str)| format!("SELECT '{rule}: ' || to_jsonb(v)::text FROM ({query}) AS v;");
     let known = tenants.iter().map(|tenant| format!("'{tenant}'")).collect::<Vec<_>>().join(", ");
-    let foreign =
-        |table: &&str| format!("SELECT 'a stranger in {table}: ' || tenant_id FROM {table} WHERE tenant_id NOT IN ({known});");
+    let foreign = |table: &&str| format!("SELECT 'a stranger in {table}: ' || tenant_id FROM {table} WHERE tenant_id NOT IN ({known});");
     let queries: String = RULES.iter().map(broken).chain(TABLES.iter().map(foreign)).collect();
     assert_eq!(database.ask(&queries), "");
 }
@@ -78,7 +74,8 @@ pub(crate) fn hold_after_success(database: &Database, world: &World, tenant: Ten
     let missing = database.ask(&format!("SELECT policy_type || ' ' || external_id FROM inventory_missing WHERE tenant_id = '{tenant}'"));
     let missing: BTreeSet<String> = missing.lines().map(str::to_owned).collect();
     let known = database.ask(&format!("SELECT policy_type || ' ' || external_id FROM catalogue WHERE tenant_id = '{tenant}'"));
-    let there: BTreeSet<String> = TYPES.iter().flat_map(|name| world.ids(tenant, name).into_iter().map(move |id| format!("{name} {id}"))).collect();
+    let there: BTreeSet<String> =
+        TYPES.iter().flat_map(|name| world.ids(tenant, name).into_iter().map(move |id| format!("{name} {id}"))).collect();
     let gone: BTreeSet<String> = known.lines().map(str::to_owned).filter(|item| !there.contains(item)).collect();
     assert!(there.iter().all(|item| known.lines().any(|known| known == item)), "something that is there is not known");
     assert_eq!(missing, gone);

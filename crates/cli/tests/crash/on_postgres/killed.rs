@@ -37,7 +37,11 @@ fn moments(database: &Database, world: &World, tenant: TenantId, seed: u64) -> V
     let ended = Process::run(world.sync(&trap.url(&database.name), tenant));
     assert_eq!(ended.code, Some(0), "{ended:?}");
     let watch = trap.watch();
-    assert_eq!([Verb::Claim, Verb::Page, Verb::Finish].map(|verb| watch.count(Step::Commit(verb))), [1, PAGES, 1], "the verbs are told apart");
+    assert_eq!(
+        [Verb::Claim, Verb::Page, Verb::Finish].map(|verb| watch.count(Step::Commit(verb))),
+        [1, PAGES, 1],
+        "the verbs are told apart"
+    );
     let count = |step| watch.count(step);
     points(count(Step::Begin), count(Step::Commit(Verb::Other)), count(Step::Statement), seed)
 }

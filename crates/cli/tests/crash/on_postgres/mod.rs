@@ -3,11 +3,19 @@
 //! A test lets a process come to a certain message of its conversation with the database (`trap`), does something to one of them there, and
 //! lets time pass by ageing leases in the database: nothing waits for a lease.
 
+mod clocks;
+mod cut_off;
 mod database;
+mod failover;
 mod invariants;
 mod killed;
+mod killed_elsewhere;
+mod many_workers;
+mod outage;
+mod pooled;
 mod process;
 mod trap;
 mod wait;
 mod watch;
 mod world;
+mod zombie;

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use serde_json::Value;
@@ -9,7 +10,8 @@ use serde_json::Value;
 /// A running process. What it says is read beside it, so that it never waits for a reader. It is killed when this is dropped.
 pub(crate) struct Process {
     child: Child,
-    says: Option<[JoinHandle<String>; 2]>,
+    out: Said,
+    err: Said,
 }
 
 /// How a process ended.
@@ -24,9 +26,9 @@ pub(crate) struct Ended {
 impl Process {
     pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
-        let out = reader(child.stdout.take().expect("piped"));
-        let err = reader(child.stderr.take().expect("piped"));
-        Self { child, says: Some([out, err]) }
+        let out = Said::read(child.stdout.take().expect("piped"));
+        let err = Said::read(child.stderr.take().expect("piped"));
+        Self { child, out, err }
     }
 
     /// Runs a command to its end.
@@ -50,10 +52,15 @@ impl Process {
         self.child.try_wait().expect("it can be asked").is_none()
     }
 
+    /// Whether it has said this on standard error.
+    pub(crate) fn has_said(&self, text: &str) -> bool {
+        self.err.so_far().contains(text)
+    }
+
     /// Waits for its end.
     pub(crate) fn end(mut self) -> Ended {
-        let [out, err] = self.says.take().expect("taken once").map(|reader| reader.join().expect("no panic"));
-        Ended { code: self.child.wait().expect("it ends").code(), out, err }
+        let code = self.child.wait().expect("it ends").code();
+        Ended { code, out: self.out.whole(), err: self.err.whole() }
     }
 }
 
@@ -72,10 +79,34 @@ impl Ended {
     }
 }
 
-fn reader(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
-    thread::spawn(move || {
-        let mut text = Vec::new();
-        from.read_to_end(&mut text).expect("a pipe can be read");
-        String::from_utf8_lossy(&text).into_owned()
-    })
+/// What comes out of a pipe.
+struct Said {
+    text: Arc<Mutex<Vec<u8>>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Said {
+    fn read(mut from: impl Read + Send + 'static) -> Self {
+        let text = Arc::new(Mutex::new(Vec::new()));
+        let into = Arc::clone(&text);
+        let reader = thread::spawn(move || {
+            let mut some = [0; 4096];
+            while let Ok(read @ 1..) = from.read(&mut some) {
+                into.lock().expect("no panic").extend_from_slice(&some[..read]);
+            }
+        });
+        Self { text, reader: Some(reader) }
+    }
+
+    fn so_far(&self) -> String {
+        String::from_utf8_lossy(&self.text.lock().expect("no panic")).into_owned()
+    }
+
+    /// All of it; the pipe must have ended, or be about to.
+    fn whole(&mut self) -> String {
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("no panic");
+        }
+        self.so_far()
+    }
 }

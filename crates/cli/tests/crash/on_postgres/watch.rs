@@ -13,18 +13,27 @@ pub(crate) enum Verb {
     Page,
     /// It ends a run.
     Finish,
+    /// It renews a lease.
+    Renew,
+    /// It ends listings that broke off.
+    GiveUp,
+    /// It puts a run into the queue, and claims none.
+    Queue,
     /// It does something else.
     Other,
 }
 
 impl Verb {
-    /// Told by the one statement that only this verb has.
+    /// Told by the one statement that only this verb has. A claim comes after the queue in one transaction where nobody waits.
     fn of(statement: &str) -> Option<Self> {
         let statement = statement.split_whitespace().collect::<Vec<_>>().join(" ");
         [
             ("UPDATE sync_runs SET status = 'running'", Self::Claim),
             ("UPDATE listings SET pages =", Self::Page),
             ("UPDATE sync_runs SET status = $3, finished_at", Self::Finish),
+            ("UPDATE sync_runs SET lease_until = $4", Self::Renew),
+            ("UPDATE listings SET outcome = $4", Self::GiveUp),
+            ("INSERT INTO sync_runs", Self::Queue),
         ]
         .into_iter()
         .find_map(|(beginning, verb)| statement.starts_with(beginning).then_some(verb))
@@ -94,6 +103,12 @@ impl Watch {
     /// How many such steps there were.
     pub(crate) fn count(&self, wanted: Step) -> u32 {
         u32::try_from(self.steps.iter().filter(|step| wanted.means(**step)).count()).expect("few")
+    }
+
+    /// What the newest commit of all commits.
+    pub(crate) fn last_commit(&self) -> Verb {
+        let commit = |step: &Step| if let Step::Commit(verb) = step { Some(*verb) } else { None };
+        self.steps.iter().rev().find_map(commit).expect("a commit")
     }
 
     /// How many commits of a verb reached the server, when the last message of all got this verdict.

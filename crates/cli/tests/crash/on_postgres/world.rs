@@ -78,6 +78,7 @@ impl World {
             .env("HOME", self.folder.path())
             .env("USER", "tester")
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("LASTSEEN_LOG", "error")
             .env("LASTSEEN_DATABASE_URL", url)
             .env("LASTSEEN_AUTHORITY", self.simulator.origin())
             .env("LASTSEEN_GRAPH_ENDPOINT", self.simulator.origin())
