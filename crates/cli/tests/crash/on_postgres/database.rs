@@ -33,14 +33,23 @@ impl Database {
     }
 
     fn migrated(world: &World, server: SocketAddr) -> Self {
+        let database = Self::empty(server);
+        database.migrate(world);
+        database
+    }
+
+    /// A new one without a schema.
+    pub(crate) fn empty(server: SocketAddr) -> Self {
         static MADE: AtomicU64 = AtomicU64::new(0);
         let name = format!("crash_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::SeqCst));
         psql(&url(server, SUPERUSER, "postgres"), &format!("CREATE DATABASE {name} OWNER {OWNER_ROLE}")).expect("a database");
-        let database = Self { name, server };
-        let owner = url(server, OWNER_ROLE, &database.name);
-        let migrated = Process::run(world.command(&owner, &["migrate", "--app-role", APP_ROLE]));
+        Self { name, server }
+    }
+
+    /// Makes its schema.
+    pub(crate) fn migrate(&self, world: &World) {
+        let migrated = Process::run(world.migrate(&url(self.server, OWNER_ROLE, &self.name)));
         assert_eq!(migrated.code, Some(0), "{migrated:?}");
-        database
     }
 
     /// Its address, for the program.
@@ -58,6 +67,14 @@ impl Database {
         psql(&url(self.server, SUPERUSER, &self.name), sql).unwrap_or_else(|error| panic!("{error:#}"))
     }
 
+    /// Like [`Database::ask`], several questions in one go: a `psql` for each would take longer than what it asks.
+    pub(crate) fn ask_each<const N: usize>(&self, questions: [&str; N]) -> [String; N] {
+        const NEXT: &str = "=== the next answer";
+        let answers = self.ask(&questions.map(|question| format!("{question};\n\\echo '{NEXT}'\n")).concat());
+        let mut answers = answers.split(NEXT).map(|answer| answer.trim_matches('\n').to_owned());
+        questions.map(|_| answers.next().expect("an answer to each"))
+    }
+
     /// Lets an hour pass for every lease and expiry of a tenant.
     pub(crate) fn age(&self, tenant: TenantId) {
         self.ask(&format!(
@@ -73,22 +90,30 @@ impl Database {
         wait::until("the server to see that its client is gone", || self.ask(&left) == "0");
     }
 
-    /// How a tenant's runs stand, oldest first: status and codes of their errors.
-    pub(crate) fn runs(&self, tenant: TenantId) -> Vec<String> {
-        let sql = format!(
-            "SELECT status || ' ' || array_to_string(error_codes, ',') FROM sync_runs WHERE tenant_id = '{tenant}' ORDER BY created_no"
-        );
-        self.ask(&sql).lines().map(|line| line.trim_end().to_owned()).collect()
+    /// How a tenant's runs stand, oldest first, as status and codes of their errors; and how many pages all of them have stored. Types that
+    /// share a path share its pages.
+    pub(crate) fn state(&self, tenant: TenantId) -> (Vec<String>, u32) {
+        let [runs, pages] = self.ask_each([
+            &format!(
+                "SELECT status || ' ' || array_to_string(error_codes, ',') FROM sync_runs WHERE tenant_id = '{tenant}' ORDER BY created_no"
+            ),
+            &format!(
+                "SELECT coalesce(sum(pages), 0) FROM (
+                     SELECT max(l.pages) AS pages FROM listings l JOIN policy_types p USING (policy_type)
+                     WHERE l.tenant_id = '{tenant}' GROUP BY l.run_id, p.path) AS paths"
+            ),
+        ]);
+        (runs.lines().map(|line| line.trim_end().to_owned()).collect(), pages.parse().expect("a number"))
     }
 
-    /// How many pages all runs of a tenant have stored; types that share a path share its pages.
+    /// The runs of [`Database::state`].
+    pub(crate) fn runs(&self, tenant: TenantId) -> Vec<String> {
+        self.state(tenant).0
+    }
+
+    /// The pages of [`Database::state`].
     pub(crate) fn pages(&self, tenant: TenantId) -> u32 {
-        let sql = format!(
-            "SELECT coalesce(sum(pages), 0) FROM (
-                 SELECT max(l.pages) AS pages FROM listings l JOIN policy_types p USING (policy_type)
-                 WHERE l.tenant_id = '{tenant}' GROUP BY l.run_id, p.path) AS paths"
-        );
-        self.ask(&sql).parse().expect("a number")
+        self.state(tenant).1
     }
 
     /// Everything that is kept, in an order of its own.

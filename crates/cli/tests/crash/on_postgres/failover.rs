@@ -15,10 +15,11 @@ use crate::on_postgres::world::{PAGES, TYPES, World};
 const TENANTS: u32 = 6;
 
 #[rstest]
-#[case::while_pages_are_stored((Step::Commit(Verb::Page), 9))]
-#[case::while_a_run_ends((Step::Commit(Verb::Finish), 2))]
-#[case::while_a_run_is_claimed((Step::Commit(Verb::Claim), 5))]
-fn workers_go_on_against_the_new_primary_and_nothing_that_they_were_told_of_is_lost(#[case] moment: Moment) {
+#[case::while_pages_are_stored((Step::Commit(Verb::Page), 9), false)]
+#[case::while_a_run_ends((Step::Commit(Verb::Finish), 2), false)]
+#[case::while_a_run_is_claimed((Step::Commit(Verb::Claim), 5), false)]
+#[case::through_a_time_in_which_only_reading_is_allowed((Step::Commit(Verb::Page), 9), true)]
+fn workers_go_on_against_the_new_primary_and_nothing_that_they_were_told_of_is_lost(#[case] moment: Moment, #[case] read_only: bool) {
     let world = World::new(TENANTS);
     // Short enough to be waited for, and much longer than the replica needs.
     world.configure("[run]\nlease = '20s'\nrenew_every = '2s'\n");
@@ -37,9 +38,15 @@ fn workers_go_on_against_the_new_primary_and_nothing_that_they_were_told_of_is_l
     trap.sprung();
     primary.kill().expect("killed");
     let new = old.on(&standby);
+    if read_only {
+        // The way leads to the replica before it takes over.
+        trap.repoint(standby.address());
+        trap.answer(Verdict::Cut);
+        wait::until("the worker to meet the replica", || standby.log().contains("in a read-only transaction"));
+    }
     standby.promote().expect("it takes over");
 
-    // Nothing reaches the new primary yet, so it shows what the old one had answered for.
+    // Where nothing reaches the new primary yet, it shows what the old one had answered for, and nothing more.
     let [claims, pages, ends] = [Verb::Claim, Verb::Page, Verb::Finish].map(|verb| trap.watch().told(verb));
     let [claimed, ended] = [
         "SELECT count(*) FROM sync_runs WHERE run_no IS NOT NULL",
@@ -52,8 +59,10 @@ fn workers_go_on_against_the_new_primary_and_nothing_that_they_were_told_of_is_l
     assert!(claims + pages + ends > 0, "the worker had begun");
     invariants::hold(&new, &tenants);
 
-    trap.repoint(standby.address());
-    trap.answer(Verdict::Cut);
+    if !read_only {
+        trap.repoint(standby.address());
+        trap.answer(Verdict::Cut);
+    }
     wait_until_all_end(&new);
     // A claim of which nobody could be told is one more dead worker's; it ended with its lease, and is wanted again.
     let lost: Vec<_> = tenants.iter().filter(|tenant| new.runs(**tenant) != ["success"]).collect();

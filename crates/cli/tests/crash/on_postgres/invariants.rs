@@ -67,38 +67,47 @@ pub(crate) fn hold(database: &Database, tenants: &[TenantId]) {
     assert_eq!(database.ask(&queries), "");
 }
 
-/// Fails unless a tenant that has just been synced is known as it is: no run is live; every complete listing since a run, by its place among
-/// the tenant's runs, saw all that the tenant holds; and nothing is missing but what is gone.
-pub(crate) fn hold_after_success(database: &Database, world: &World, tenant: TenantId, since: usize) {
-    hold_for(database, world, tenant, since);
-    let missing = database.ask(&format!("SELECT policy_type || ' ' || external_id FROM inventory_missing WHERE tenant_id = '{tenant}'"));
-    let missing: BTreeSet<String> = missing.lines().map(str::to_owned).collect();
-    let known = database.ask(&format!("SELECT policy_type || ' ' || external_id FROM catalogue WHERE tenant_id = '{tenant}'"));
-    let there: BTreeSet<String> =
-        TYPES.iter().flat_map(|name| world.ids(tenant, name).into_iter().map(move |id| format!("{name} {id}"))).collect();
-    let gone: BTreeSet<String> = known.lines().map(str::to_owned).filter(|item| !there.contains(item)).collect();
-    assert!(there.iter().all(|item| known.lines().any(|known| known == item)), "something that is there is not known");
-    assert_eq!(missing, gone);
-    let live = format!("SELECT run_id FROM sync_runs WHERE tenant_id = '{tenant}' AND status IN ('pending', 'running')");
-    assert_eq!(database.ask(&live), "", "a run is live");
-}
-
-/// Fails unless every complete listing since a run saw all that the tenant holds, and nothing that the tenant holds is missing for certain.
+/// Fails unless every complete listing since a run, by its place among the tenant's runs, saw all that the tenant holds, and nothing that the
+/// tenant holds is missing for certain.
 pub(crate) fn hold_for(database: &Database, world: &World, tenant: TenantId, since: usize) {
-    let complete = database.ask(&format!(
-        "SELECT l.policy_type, string_agg(c.external_id, ' ' ORDER BY c.external_id)
-         FROM (SELECT tenant_id, run_id FROM sync_runs WHERE tenant_id = '{tenant}' ORDER BY created_no OFFSET {since}) AS r
-         JOIN listings l USING (tenant_id, run_id)
-         LEFT JOIN catalogue c ON c.tenant_id = l.tenant_id AND c.policy_type = l.policy_type AND has_bit(l.observed, c.ordinal)
-         WHERE l.outcome = 'complete' GROUP BY l.run_id, l.policy_type"
-    ));
-    for (name, seen) in complete.lines().map(|line| line.split_once('|').expect("two fields")) {
+    let [complete, certain] = database.ask_each([
+        &format!(
+            "SELECT l.policy_type, string_agg(c.external_id, ' ')
+             FROM (SELECT tenant_id, run_id FROM sync_runs WHERE tenant_id = '{tenant}' ORDER BY created_no OFFSET {since}) AS r
+             JOIN listings l USING (tenant_id, run_id)
+             LEFT JOIN catalogue c ON c.tenant_id = l.tenant_id AND c.policy_type = l.policy_type AND has_bit(l.observed, c.ordinal)
+             WHERE l.outcome = 'complete' GROUP BY l.run_id, l.policy_type"
+        ),
+        &format!("SELECT policy_type, external_id FROM inventory_missing WHERE tenant_id = '{tenant}' AND confidence = 'high'"),
+    ]);
+    for (name, seen) in fields(&complete) {
         let seen: BTreeSet<String> = seen.split(' ').map(str::to_owned).collect();
         assert_eq!(seen, world.ids(tenant, name), "a complete listing of {name}");
     }
-    let certain = database
-        .ask(&format!("SELECT policy_type, external_id FROM inventory_missing WHERE tenant_id = '{tenant}' AND confidence = 'high'"));
-    for (name, id) in certain.lines().map(|line| line.split_once('|').expect("two fields")) {
+    for (name, id) in fields(&certain) {
         assert!(!world.ids(tenant, name).contains(id), "{name} {id} is there, and is said to be missing for certain");
     }
+}
+
+/// Fails unless a tenant whose [`TYPES`] have just been synced is known as it is, beside what [`hold_for`] asks: no run is live, all that it
+/// holds is known, and what is missing is what is gone.
+pub(crate) fn hold_after_success(database: &Database, world: &World, tenant: TenantId, since: usize) {
+    hold_for(database, world, tenant, since);
+    let [live, known, missing] = database.ask_each([
+        &format!("SELECT run_id FROM sync_runs WHERE tenant_id = '{tenant}' AND status IN ('pending', 'running')"),
+        &format!("SELECT policy_type, external_id FROM catalogue WHERE tenant_id = '{tenant}'"),
+        &format!("SELECT policy_type, external_id FROM inventory_missing WHERE tenant_id = '{tenant}'"),
+    ]);
+    assert_eq!(live, "", "a run is live");
+    let known: BTreeSet<_> = fields(&known).collect();
+    let is_there = |(name, id): &(&str, &str)| world.ids(tenant, name).contains(*id);
+    let there: usize = TYPES.iter().map(|name| world.ids(tenant, name).len()).sum();
+    assert_eq!(known.iter().filter(|item| is_there(item)).count(), there, "something that is there is not known");
+    let gone: BTreeSet<_> = known.into_iter().filter(|item| !is_there(item)).collect();
+    assert_eq!(fields(&missing).collect::<BTreeSet<_>>(), gone);
+}
+
+/// Rows of two fields.
+fn fields(rows: &str) -> impl Iterator<Item = (&str, &str)> {
+    rows.lines().map(|row| row.split_once('|').expect("two fields"))
 }

@@ -5,34 +5,14 @@ use lastseen_test_postgres::Verdict;
 
 use crate::on_postgres::database::{Database, servers};
 use crate::on_postgres::invariants;
+use crate::on_postgres::points::{ONE_BY_ONE, points};
 use crate::on_postgres::process::Process;
 use crate::on_postgres::trap::{Moment, Trap};
 use crate::on_postgres::watch::{Step, Verb};
 use crate::on_postgres::world::{PAGES, World};
 
-/// How many moments are taken by chance, beside every beginning and every commit.
-const BY_CHANCE: u64 = 12;
-
-/// One path after the other, so that the n-th message is the same one in every run.
-const ONE_BY_ONE: &str = "[run]\npaths_at_once = 1\n";
-
-/// Every transaction before its first statement, before its commit, and after its commit but before the process knows; and some statements.
-fn points(begins: u32, commits: u32, statements: u32, seed: u64) -> Vec<(Moment, Verdict)> {
-    let commit = Step::Commit(Verb::Other);
-    let mut points: Vec<(Moment, Verdict)> = (1..=begins).map(|number| ((Step::Begin, number), Verdict::Cut)).collect();
-    points.extend((1..=commits).flat_map(|number| [((commit, number), Verdict::Cut), ((commit, number), Verdict::Forward)]));
-    let mut state = seed;
-    points.extend((0..BY_CHANCE).map(|_| {
-        // Knuth's generator; what matters is that it is the same in every run of the test.
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let number = u32::try_from((state >> 33) % u64::from(statements)).expect("small") + 1;
-        ((Step::Statement, number), if state >> 63 == 0 { Verdict::Cut } else { Verdict::Forward })
-    }));
-    points
-}
-
-/// The moments of an undisturbed run of a tenant.
-fn moments(database: &Database, world: &World, tenant: TenantId, seed: u64) -> Vec<(Moment, Verdict)> {
+/// Where a run of a tenant is killed, and whether the message at which it is still arrives; found by an undisturbed run.
+fn ways_to_die(database: &Database, world: &World, tenant: TenantId, seed: u64) -> Vec<(Moment, Verdict)> {
     let trap = Trap::before(servers().address(), None);
     let ended = Process::run(world.sync(&trap.url(&database.name), tenant));
     assert_eq!(ended.code, Some(0), "{ended:?}");
@@ -42,13 +22,18 @@ fn moments(database: &Database, world: &World, tenant: TenantId, seed: u64) -> V
         [1, PAGES, 1],
         "the verbs are told apart"
     );
-    let count = |step| watch.count(step);
-    points(count(Step::Begin), count(Step::Commit(Verb::Other)), count(Step::Statement), seed)
+    let ways = |moment: Moment| match moment.0 {
+        Step::Commit(_) => vec![(moment, Verdict::Cut), (moment, Verdict::Forward)],
+        // Whether it arrives changes nothing.
+        Step::Begin | Step::Statement => vec![(moment, Verdict::Cut)],
+    };
+    points(&watch, seed).into_iter().flat_map(ways).collect()
 }
 
 /// Kills a sync of a tenant at a moment, looks at what is left, lets its lease end, and syncs again.
 fn kill(database: &Database, world: &World, tenant: TenantId, (moment, verdict): (Moment, Verdict), tenants: &[TenantId]) {
-    let (runs_before, pages_before) = (database.runs(tenant).len(), database.pages(tenant));
+    let (runs_before, pages_before) = database.state(tenant);
+    let runs_before = runs_before.len();
     let trap = Trap::before(servers().address(), Some(moment));
     let process = Process::start(world.sync(&trap.url(&database.name), tenant));
     trap.sprung();
@@ -57,14 +42,14 @@ fn kill(database: &Database, world: &World, tenant: TenantId, (moment, verdict):
     database.wait_until_left();
 
     let [claimed, pages, finished] = [Verb::Claim, Verb::Page, Verb::Finish].map(|verb| trap.watch().arrived(verb, verdict));
-    assert_eq!(database.pages(tenant) - pages_before, pages, "what is stored is what was committed, no more and no less");
-    let left: Vec<String> = database.runs(tenant).split_off(runs_before);
+    let (mut left, stored) = database.state(tenant);
+    assert_eq!(stored - pages_before, pages, "what is stored is what was committed, no more and no less");
     let expected: &[&str] = match (claimed, finished) {
         (0, _) => &[],
         (_, 0) => &["running"],
         _ => &["success"],
     };
-    assert_eq!(left, expected);
+    assert_eq!(left.split_off(runs_before), expected);
     invariants::hold(database, tenants);
     invariants::hold_for(database, world, tenant, runs_before);
 
@@ -88,13 +73,13 @@ fn i11_a_first_run_that_is_killed_at_any_store_call_ends_as_worker_lost_and_the_
     world.configure(ONE_BY_ONE);
     let database = Database::shared(&world);
     let mut tenants = vec![world.tenant(0)];
-    for (place, point) in moments(&database, &world, world.tenant(0), 1).into_iter().enumerate() {
-        println!("{point:?}");
+    for (place, way) in ways_to_die(&database, &world, world.tenant(0), 1).into_iter().enumerate() {
+        println!("{way:?}");
         let tenant = world.tenant(place + 1);
         tenants.push(tenant);
-        kill(&database, &world, tenant, point, &tenants);
+        kill(&database, &world, tenant, way, &tenants);
     }
-    println!("{} moments", tenants.len() - 1);
+    println!("{} ways to die", tenants.len() - 1);
 }
 
 #[test]
@@ -106,11 +91,11 @@ fn i12_a_run_of_a_known_tenant_that_is_killed_at_any_store_call_loses_and_invent
     let first = Process::run(world.sync(&database.url(), tenant));
     assert_eq!(first.code, Some(0), "{first:?}");
     world.churn(tenant);
-    let points = moments(&database, &world, tenant, 2);
-    for point in &points {
-        println!("{point:?}");
+    let ways = ways_to_die(&database, &world, tenant, 2);
+    for way in &ways {
+        println!("{way:?}");
         world.churn(tenant);
-        kill(&database, &world, tenant, *point, &[tenant]);
+        kill(&database, &world, tenant, *way, &[tenant]);
     }
-    println!("{} moments", points.len());
+    println!("{} ways to die", ways.len());
 }

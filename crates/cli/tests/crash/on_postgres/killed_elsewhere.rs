@@ -8,6 +8,7 @@ use rstest::rstest;
 
 use crate::on_postgres::database::{Database, servers};
 use crate::on_postgres::invariants;
+use crate::on_postgres::points::points;
 use crate::on_postgres::process::Process;
 use crate::on_postgres::trap::Trap;
 use crate::on_postgres::wait;
@@ -111,4 +112,59 @@ fn i11_a_queued_run_whose_worker_dies_over_its_claim_goes_to_another_or_ends_as_
         work_until(&database, &world, tenant, &["failed worker_lost", "success"]);
     }
     invariants::hold_after_success(&database, &world, tenant, 0);
+}
+
+#[test]
+fn i34_a_run_whose_starter_dies_while_it_waits_for_a_slot_ends_and_frees_the_lock() {
+    let world = World::new(2);
+    world.configure("[limits]\nglobal = 1\n");
+    let database = Database::shared(&world);
+    let (busy, waiting) = (world.tenant(0), world.tenant(1));
+    world.simulator.faults().add(Fault::always(FaultAction::Hang).on(ALONE).tenant(busy));
+    let runs = Process::start(world.sync(&database.url(), busy));
+    wait::until("the slot to be taken", || database.runs(busy) == ["running"]);
+    let mut waits = world.sync(&database.url(), waiting);
+    waits.args(["--on-limit", "wait"]);
+    let waits = Process::start(waits);
+    wait::until("the other to wait", || database.runs(waiting) == ["pending"]);
+    waits.kill();
+    runs.kill();
+
+    world.simulator.faults().clear();
+    for tenant in [busy, waiting] {
+        database.age(tenant);
+        let next = Process::run(world.sync(&database.url(), tenant));
+        assert_eq!(next.code, Some(0), "{next:?}");
+        invariants::hold_after_success(&database, &world, tenant, 0);
+    }
+    assert_eq!(database.runs(busy), ["failed worker_lost", "success"]);
+    assert_eq!(database.runs(waiting), ["skipped worker_lost", "success"]);
+    invariants::hold(&database, &[busy, waiting]);
+}
+
+#[test]
+fn a_migration_that_is_killed_at_any_message_leaves_the_whole_schema_or_none() {
+    let world = World::new(1);
+    let undisturbed = Trap::before(servers().address(), None);
+    let migrated = Process::run(world.migrate(&undisturbed.owner_url(&Database::empty(servers().address()).name)));
+    assert_eq!(migrated.code, Some(0), "{migrated:?}");
+    let points = points(&undisturbed.watch(), 4);
+    for moment in &points {
+        for verdict in [Verdict::Cut, Verdict::Forward] {
+            println!("{moment:?} {verdict:?}");
+            let database = Database::empty(servers().address());
+            let trap = Trap::before(servers().address(), Some(*moment));
+            let process = Process::start(world.migrate(&trap.owner_url(&database.name)));
+            trap.sprung();
+            process.kill();
+            trap.answer(verdict);
+            database.wait_until_left();
+            let tables = database.ask("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'");
+            let is_whole = matches!(moment.0, Step::Commit(_)) && verdict == Verdict::Forward;
+            assert_eq!(tables == "0", !is_whole, "{tables} tables are there");
+            database.migrate(&world);
+            let next = Process::run(world.sync(&database.url(), world.tenant(0)));
+            assert_eq!(next.code, Some(0), "{next:?}");
+        }
+    }
 }

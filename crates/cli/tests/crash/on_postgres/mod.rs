@@ -12,6 +12,7 @@ mod killed;
 mod killed_elsewhere;
 mod many_workers;
 mod outage;
+mod points;
 mod pooled;
 mod process;
 mod trap;

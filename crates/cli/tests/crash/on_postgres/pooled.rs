@@ -1,6 +1,6 @@
 //! I11: through PgBouncer in transaction mode, which gives a process another server connection for each transaction.
 
-use lastseen_test_postgres::{APP_ROLE, Verdict};
+use lastseen_test_postgres::{APP_ROLE, Cluster, Options, Pooler, Verdict};
 
 use crate::on_postgres::database::{Database, servers};
 use crate::on_postgres::invariants;
@@ -47,6 +47,26 @@ fn i11_a_process_that_is_killed_behind_a_pooler_leaves_no_lock_behind() {
     wait::until("the next run", || Process::run(world.sync(&pooled, tenant)).code == Some(0));
     let runs: Vec<String> = database.runs(tenant).into_iter().filter(|run| run != "skipped lock_contended").collect();
     assert_eq!(runs, ["failed worker_lost", "success"]);
+    invariants::hold(&database, &[tenant]);
+    invariants::hold_after_success(&database, &world, tenant, 0);
+}
+
+#[test]
+fn a_run_behind_a_pooler_survives_a_database_that_is_killed_and_comes_back() {
+    let world = World::new(1);
+    let cluster = Cluster::start(Options::default()).expect("a cluster");
+    let pooler = Pooler::start(cluster.address()).expect("a pooler");
+    let database = Database::within(&world, &cluster);
+    let tenant = world.tenant(0);
+    let trap = Trap::before(pooler.address(), Some((Step::Commit(Verb::Page), 2)));
+    let process = Process::start(world.sync(&trap.url(&database.name), tenant));
+    trap.sprung();
+    cluster.kill().expect("killed");
+    trap.answer(Verdict::Forward);
+    cluster.start_again().expect("it recovers");
+    let ended = process.end();
+    assert_eq!((ended.code, &ended.json()["status"]), (Some(0), &"success".into()), "{ended:?}");
+    assert_eq!(database.state(tenant), (vec!["success".to_owned()], PAGES));
     invariants::hold(&database, &[tenant]);
     invariants::hold_after_success(&database, &world, tenant, 0);
 }

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use lastseen_test_postgres::{APP_ROLE, Proxy, Verdict};
+use lastseen_test_postgres::{APP_ROLE, OWNER_ROLE, Proxy, Verdict};
 
 use crate::on_postgres::watch::{Step, Watch};
 
@@ -49,6 +49,11 @@ impl Trap {
     /// The address of a database behind it, for the program.
     pub(crate) fn url(&self, database: &str) -> String {
         self.proxy.url(APP_ROLE, database)
+    }
+
+    /// The same for the owner of the schema.
+    pub(crate) fn owner_url(&self, database: &str) -> String {
+        self.proxy.url(OWNER_ROLE, database)
     }
 
     /// Waits for the moment. The message is on its way until [`Trap::answer`].

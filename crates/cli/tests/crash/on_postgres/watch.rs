@@ -105,15 +105,14 @@ impl Watch {
         u32::try_from(self.steps.iter().filter(|step| wanted.means(**step)).count()).expect("few")
     }
 
-    /// What the newest commit of all commits.
-    pub(crate) fn last_commit(&self) -> Verb {
-        let commit = |step: &Step| if let Step::Commit(verb) = step { Some(*verb) } else { None };
-        self.steps.iter().rev().find_map(commit).expect("a commit")
+    /// The newest step.
+    pub(crate) fn last(&self) -> Step {
+        *self.steps.last().expect("a step")
     }
 
     /// How many commits of a verb reached the server, when the last message of all got this verdict.
     pub(crate) fn arrived(&self, verb: Verb, last: Verdict) -> u32 {
-        let cut = last == Verdict::Cut && self.steps.last() == Some(&Step::Commit(verb));
+        let cut = last == Verdict::Cut && self.last() == Step::Commit(verb);
         self.count(Step::Commit(verb)) - u32::from(cut)
     }
 

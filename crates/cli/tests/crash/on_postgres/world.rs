@@ -5,6 +5,7 @@ use std::process::Command;
 
 use lastseen_model::{PolicyType, TenantId};
 use lastseen_simulator::{Simulator, SimulatorConfig, SizePlan, TenantPlan};
+use lastseen_test_postgres::APP_ROLE;
 
 /// Two types that share a path of three pages, and one on a path of its own with one page.
 pub(crate) const TYPES: [&str; 3] = ["deviceConfiguration", "windowsUpdateRing", "deviceCompliancePolicy"];
@@ -86,6 +87,11 @@ impl World {
             .env("LASTSEEN_CLIENT_SECRET", &self.config.client_secret)
             .args(words);
         command
+    }
+
+    /// `lastseen migrate`, by the owner.
+    pub(crate) fn migrate(&self, owner_url: &str) -> Command {
+        self.command(owner_url, &["migrate", "--app-role", APP_ROLE])
     }
 
     /// `lastseen sync` of a tenant's [`TYPES`].
