@@ -1,5 +1,8 @@
 //! Connections that break at any message: before it arrives, and after it has, so that the process can't know what became of it.
 
+use std::time::Duration;
+
+use lastseen_simulator::{Fault, FaultAction, NamedError};
 use lastseen_test_postgres::Verdict;
 use rstest::rstest;
 
@@ -9,7 +12,7 @@ use crate::on_postgres::points::{ONE_BY_ONE, points};
 use crate::on_postgres::process::Process;
 use crate::on_postgres::trap::Trap;
 use crate::on_postgres::watch::{Step, Verb};
-use crate::on_postgres::world::{PAGES, World};
+use crate::on_postgres::world::{ALONE, PAGES, World};
 
 /// A run that has been claimed goes on through a broken connection. Before that nobody waits: the command says that the database is away, and a
 /// claim whose answer was lost is one more dead worker's.
@@ -60,4 +63,43 @@ fn a_connection_that_breaks_at_any_message_ends_no_run_that_was_claimed(#[case] 
         invariants::hold_after_success(&database, &world, tenant, runs_before);
     }
     println!("{} messages", points.len());
+}
+
+#[rstest]
+fn a_listing_that_is_given_up_over_a_broken_connection_is_one_error(#[values(Verdict::Cut, Verdict::Unanswered)] verdict: Verdict) {
+    let world = World::new(1);
+    let database = Database::shared(&world);
+    let tenant = world.tenant(0);
+    world.simulator.faults().add(Fault::always(FaultAction::error(NamedError::Forbidden)).on(ALONE));
+    let trap = Trap::before(servers().address(), Some((Step::Commit(Verb::GiveUp), 1)));
+    let process = Process::start(world.sync(&trap.url(&database.name), tenant));
+    trap.sprung();
+    trap.answer(verdict);
+    let ended = process.end();
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+    assert_eq!(
+        database.ask("SELECT status, errors_count, error_codes, (SELECT count(*) FROM run_errors) FROM sync_runs"),
+        "partial|1|{graph_forbidden}|1"
+    );
+    invariants::hold(&database, &[tenant]);
+    invariants::hold_for(&database, &world, tenant, 0);
+}
+
+#[rstest]
+fn a_renewal_over_a_broken_connection_loses_no_lease(#[values(Verdict::Cut, Verdict::Unanswered)] verdict: Verdict) {
+    let world = World::new(1);
+    world.configure("[run]\nrenew_every = '1s'\n");
+    let database = Database::shared(&world);
+    let tenant = world.tenant(0);
+    world.simulator.faults().add(Fault::always(FaultAction::Slow(Duration::from_secs(4))).on(ALONE));
+    let trap = Trap::before(servers().address(), Some((Step::Commit(Verb::Renew), 1)));
+    let process = Process::start(world.sync(&trap.url(&database.name), tenant));
+    trap.sprung();
+    trap.answer(verdict);
+    let ended = process.end();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(trap.watch().count(Step::Commit(Verb::Renew)) > 1, "it went on renewing");
+    assert_eq!(database.runs(tenant), ["success"]);
+    invariants::hold(&database, &[tenant]);
+    invariants::hold_after_success(&database, &world, tenant, 0);
 }

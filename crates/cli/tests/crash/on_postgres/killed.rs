@@ -5,7 +5,7 @@ use lastseen_test_postgres::Verdict;
 
 use crate::on_postgres::database::{Database, servers};
 use crate::on_postgres::invariants;
-use crate::on_postgres::points::{ONE_BY_ONE, points};
+use crate::on_postgres::points::{self, ONE_BY_ONE};
 use crate::on_postgres::process::Process;
 use crate::on_postgres::trap::{Moment, Trap};
 use crate::on_postgres::watch::{Step, Verb};
@@ -22,12 +22,7 @@ fn ways_to_die(database: &Database, world: &World, tenant: TenantId, seed: u64) 
         [1, PAGES, 1],
         "the verbs are told apart"
     );
-    let ways = |moment: Moment| match moment.0 {
-        Step::Commit(_) => vec![(moment, Verdict::Cut), (moment, Verdict::Forward)],
-        // Whether it arrives changes nothing.
-        Step::Begin | Step::Statement => vec![(moment, Verdict::Cut)],
-    };
-    points(&watch, seed).into_iter().flat_map(ways).collect()
+    points::ways_to_die(&watch, seed)
 }
 
 /// Kills a sync of a tenant at a moment, looks at what is left, lets its lease end, and syncs again.

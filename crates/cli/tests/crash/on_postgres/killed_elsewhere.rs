@@ -1,5 +1,5 @@
-//! I11, I34: killed at the calls that an undisturbed sync does not make: while it renews its lease or gives a listing up, while a run is put
-//! into the queue, and while a worker takes it from there.
+//! I11, I34: killed at the calls that an undisturbed sync does not make: while it renews its lease, gives a listing up or waits for a slot,
+//! while a run is put into the queue, and while a worker takes it from there.
 
 use lastseen_model::TenantId;
 use lastseen_simulator::{Fault, FaultAction, NamedError};
@@ -8,15 +8,11 @@ use rstest::rstest;
 
 use crate::on_postgres::database::{Database, servers};
 use crate::on_postgres::invariants;
-use crate::on_postgres::points::points;
 use crate::on_postgres::process::Process;
 use crate::on_postgres::trap::Trap;
 use crate::on_postgres::wait;
 use crate::on_postgres::watch::{Step, Verb};
-use crate::on_postgres::world::{TYPES, World};
-
-/// The path of the type that has one for itself.
-const ALONE: &str = "/deviceManagement/deviceCompliancePolicies";
+use crate::on_postgres::world::{ALONE, TYPES, World};
 
 #[rstest]
 fn i11_a_run_that_is_killed_while_it_renews_its_lease_or_gives_a_listing_up_ends_as_worker_lost(
@@ -142,29 +138,22 @@ fn i34_a_run_whose_starter_dies_while_it_waits_for_a_slot_ends_and_frees_the_loc
     invariants::hold(&database, &[busy, waiting]);
 }
 
+/// Nothing is aged here: this one waits.
 #[test]
-fn a_migration_that_is_killed_at_any_message_leaves_the_whole_schema_or_none() {
+fn i11_the_run_of_a_worker_that_died_is_ended_by_another_as_soon_as_its_lease_is_over() {
     let world = World::new(1);
-    let undisturbed = Trap::before(servers().address(), None);
-    let migrated = Process::run(world.migrate(&undisturbed.owner_url(&Database::empty(servers().address()).name)));
-    assert_eq!(migrated.code, Some(0), "{migrated:?}");
-    let points = points(&undisturbed.watch(), 4);
-    for moment in &points {
-        for verdict in [Verdict::Cut, Verdict::Forward] {
-            println!("{moment:?} {verdict:?}");
-            let database = Database::empty(servers().address());
-            let trap = Trap::before(servers().address(), Some(*moment));
-            let process = Process::start(world.migrate(&trap.owner_url(&database.name)));
-            trap.sprung();
-            process.kill();
-            trap.answer(verdict);
-            database.wait_until_left();
-            let tables = database.ask("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'");
-            let is_whole = matches!(moment.0, Step::Commit(_)) && verdict == Verdict::Forward;
-            assert_eq!(tables == "0", !is_whole, "{tables} tables are there");
-            database.migrate(&world);
-            let next = Process::run(world.sync(&database.url(), world.tenant(0)));
-            assert_eq!(next.code, Some(0), "{next:?}");
-        }
-    }
+    world.configure("[run]\nlease = '10s'\nrenew_every = '1s'\n");
+    let database = Database::shared(&world);
+    let tenant = world.tenant(0);
+    let queued = Process::run(world.queue(&database.url(), tenant, &TYPES.join(",")));
+    assert_eq!(queued.code, Some(0), "{queued:?}");
+    let trap = Trap::before(servers().address(), Some((Step::Commit(Verb::Page), 2)));
+    let worker = Process::start(world.worker(&trap.url(&database.name)));
+    trap.sprung();
+    worker.kill();
+    trap.answer(Verdict::Cut);
+    let lease_until = database.ask("SELECT lease_until FROM sync_runs");
+    work_until(&database, &world, tenant, &["failed worker_lost"]);
+    let late = database.ask(&format!("SELECT finished_at - '{lease_until}' BETWEEN '0' AND '5 seconds' FROM sync_runs"));
+    assert_eq!(late, "t", "not before its lease was over, and soon after");
 }

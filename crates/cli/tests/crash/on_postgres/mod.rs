@@ -10,6 +10,7 @@ mod failover;
 mod invariants;
 mod killed;
 mod killed_elsewhere;
+mod killed_migration;
 mod many_workers;
 mod outage;
 mod points;

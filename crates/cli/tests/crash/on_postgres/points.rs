@@ -1,5 +1,7 @@
 //! The messages of a run at which something happens to it.
 
+use lastseen_test_postgres::Verdict;
+
 use crate::on_postgres::trap::Moment;
 use crate::on_postgres::watch::{Step, Verb, Watch};
 
@@ -16,6 +18,15 @@ pub(crate) fn points(undisturbed: &Watch, seed: u64) -> Vec<Moment> {
     let statements = undisturbed.count(Step::Statement);
     let by_chance = (0..BY_CHANCE).map(|_| (Step::Statement, chance.below(statements) + 1));
     all(Step::Begin).chain(all(Step::Commit(Verb::Other))).chain(by_chance).collect()
+}
+
+/// The same as ways to be killed there: the message itself arrives or does not, where that makes a difference.
+pub(crate) fn ways_to_die(undisturbed: &Watch, seed: u64) -> Vec<(Moment, Verdict)> {
+    let ways = |moment: Moment| match moment.0 {
+        Step::Commit(_) => vec![(moment, Verdict::Cut), (moment, Verdict::Forward)],
+        Step::Begin | Step::Statement => vec![(moment, Verdict::Cut)],
+    };
+    points(undisturbed, seed).into_iter().flat_map(ways).collect()
 }
 
 /// Chance that is the same in every run of a test: Knuth's generator.

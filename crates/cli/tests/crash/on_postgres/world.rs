@@ -9,6 +9,8 @@ use lastseen_test_postgres::APP_ROLE;
 
 /// Two types that share a path of three pages, and one on a path of its own with one page.
 pub(crate) const TYPES: [&str; 3] = ["deviceConfiguration", "windowsUpdateRing", "deviceCompliancePolicy"];
+/// The path of the type that has one for itself.
+pub(crate) const ALONE: &str = "/deviceManagement/deviceCompliancePolicies";
 /// How many pages a run of [`TYPES`] stores.
 pub(crate) const PAGES: u32 = 4;
 
