@@ -13,8 +13,9 @@ use crate::error::of_statement;
 
 /// How long one statement may run. A statement of a verb looks at one page or one tenant; what takes longer is stuck.
 const STATEMENT_TIMEOUT: &str = "60s";
-/// How long a statement waits for a row that another transaction holds.
-const LOCK_TIMEOUT: &str = "10s";
+/// How long a statement waits for a row that another transaction holds. Much longer than [`IDLE_TIMEOUT`], so that whoever waits for a
+/// worker that stands still sees the end of it.
+const LOCK_TIMEOUT: &str = "20s";
 /// How long a worker that stands still may hold up others in the middle of a transaction. Between two statements of a verb there is
 /// only arithmetic.
 const IDLE_TIMEOUT: &str = "10s";
