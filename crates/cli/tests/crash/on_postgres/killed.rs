@@ -11,6 +11,9 @@ use crate::on_postgres::trap::{Moment, Trap};
 use crate::on_postgres::watch::{Step, Verb};
 use crate::on_postgres::world::{PAGES, World};
 
+/// How many crashes one database sees.
+const SOME: usize = 11;
+
 /// Where a run of a tenant is killed, and whether the message at which it is still arrives; found by an undisturbed run.
 fn ways_to_die(database: &Database, world: &World, tenant: TenantId, seed: u64) -> Vec<(Moment, Verdict)> {
     let trap = Trap::before(servers().address(), None);
@@ -81,16 +84,23 @@ fn i11_a_first_run_that_is_killed_at_any_store_call_ends_as_worker_lost_and_the_
 fn i12_a_run_of_a_known_tenant_that_is_killed_at_any_store_call_loses_and_invents_nothing() {
     let world = World::new(1);
     world.configure(ONE_BY_ONE);
-    let database = Database::shared(&world);
     let tenant = world.tenant(0);
-    let first = Process::run(world.sync(&database.url(), tenant));
-    assert_eq!(first.code, Some(0), "{first:?}");
-    world.churn(tenant);
-    let ways = ways_to_die(&database, &world, tenant, 2);
-    for way in &ways {
-        println!("{way:?}");
+    let known = || {
+        let database = Database::shared(&world);
+        let first = Process::run(world.sync(&database.url(), tenant));
+        assert_eq!(first.code, Some(0), "{first:?}");
         world.churn(tenant);
-        kill(&database, &world, tenant, *way, &[tenant]);
+        database
+    };
+    let ways = ways_to_die(&known(), &world, tenant, 2);
+    // Several in one database, so that one crash meets what another left; not all, for the history that is looked at grows with each.
+    for some in ways.chunks(SOME) {
+        let database = known();
+        for way in some {
+            println!("{way:?}");
+            world.churn(tenant);
+            kill(&database, &world, tenant, *way, &[tenant]);
+        }
     }
     println!("{} ways to die", ways.len());
 }

@@ -9,7 +9,7 @@ use crate::on_postgres::watch::{Step, Verb, Watch};
 pub(crate) const ONE_BY_ONE: &str = "[run]\npaths_at_once = 1\n";
 
 /// How many are taken by chance, beside every beginning and every commit.
-const BY_CHANCE: usize = 12;
+const BY_CHANCE: usize = 10;
 
 /// Of an undisturbed run: every transaction's beginning, every commit, and some statements by chance.
 pub(crate) fn points(undisturbed: &Watch, seed: u64) -> Vec<Moment> {
