@@ -16,8 +16,9 @@ const STATEMENT_TIMEOUT: &str = "60s";
 /// How long a worker that stands still may hold up others in the middle of a transaction. Between two statements of a verb there is
 /// only arithmetic.
 const IDLE_TIMEOUT: &str = "8s";
-/// How long a statement waits for a row that another transaction holds: longer than one that stands still can hold it.
-const LOCK_TIMEOUT: &str = "15s";
+/// How long a statement waits for a row that another transaction holds. Much longer than [`IDLE_TIMEOUT`], so that whoever waits for a
+/// worker that stands still sees the end of it.
+const LOCK_TIMEOUT: &str = "20s";
 
 /// A transaction within one tenant: row-level security shows and takes that tenant's rows alone, whatever a statement says.
 /// Dropped without [`TenantTx::commit`], it leaves nothing behind.

@@ -21,6 +21,8 @@ pub enum Verdict {
     Hold,
     /// It never arrives: its connection ends here, towards both sides.
     Cut,
+    /// It goes on to the server, and its connection ends before the client can hear an answer.
+    Unanswered,
 }
 
 /// A proxy on a port of the loopback interface, with two threads a connection. Bytes go through unchanged. It offers no encryption, whatever
@@ -237,6 +239,11 @@ impl Connection<'_> {
                 Verdict::Forward => true,
                 Verdict::Hold => self.state.wait(releases, self.cuts),
                 Verdict::Cut => false,
+                Verdict::Unanswered => {
+                    // In this order: what the server says must find nobody to tell it to.
+                    let _ = client.shutdown(Shutdown::Both);
+                    return server.write_all(&message);
+                }
             };
             if !goes_on {
                 end(&[client, server]);

@@ -88,6 +88,16 @@ impl Shared {
         Ok(Self { postgres: address(POSTGRES_VARIABLE)?, pooler: address(POOLER_VARIABLE)? })
     }
 
+    /// Where the cluster listens, for a proxy before it.
+    pub fn address(&self) -> SocketAddr {
+        self.postgres
+    }
+
+    /// Where PgBouncer listens, for a proxy before it.
+    pub fn pooler_address(&self) -> SocketAddr {
+        self.pooler
+    }
+
     /// The address of a database of the cluster, for a role.
     pub fn url(&self, role: &str, database: &str) -> String {
         address::url(self.postgres, role, database)

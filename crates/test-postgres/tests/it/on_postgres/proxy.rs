@@ -127,6 +127,18 @@ fn a_client_that_dies_while_its_commit_is_on_the_way_has_committed() {
 }
 
 #[test]
+fn a_client_that_gets_no_answer_to_its_commit_has_committed_and_can_not_know() {
+    let cluster = cluster_with_notes();
+    let proxy = Proxy::start_with(cluster.address(), |message| {
+        if message.query().is_some_and(|query| query.contains("COMMIT")) { Verdict::Unanswered } else { Verdict::Forward }
+    })
+    .expect("a proxy");
+    psql(&url(&proxy), COMMIT).expect_err("the connection is gone");
+    assert!((0..1000).any(|_| notes(&cluster) == "1"), "the server got it");
+    assert_eq!(psql(&url(&proxy), "SELECT 1").expect("a new connection is welcome"), "1");
+}
+
+#[test]
 fn connections_are_cut_and_new_ones_go_where_the_proxy_points() {
     let (first, second) = (cluster_with_notes(), cluster_with_notes());
     let port = |cluster: &Cluster| cluster.port().to_string();
