@@ -62,6 +62,7 @@ impl From<StoreError> for Problem {
             StoreError::Unavailable(_) => {
                 problem.next("see whether the database answers, and whether another program holds it; then run the command again")
             }
+            StoreError::TooLong(_) => problem.next("ask for less at once: fewer types, a smaller --limit; a table that was never analyzed is slow, too (ANALYZE, as its owner)"),
             StoreError::CannotOpen { problem: reason, .. } => problem.next(next_step(reason)),
             StoreError::OlderSchema { .. } | StoreError::Forbidden(_) => problem.next(MIGRATE),
             StoreError::NotWritable(_) => problem.next("make room or rights, then run the command again; nothing was left half written"),

@@ -91,6 +91,7 @@ macro_rules! conformance_tests {
             queue {
                 a_queued_run_is_claimed_by_a_worker_of_another_process
                 queued_runs_come_oldest_first_and_only_those_that_no_limit_holds_back
+                a_queued_run_that_only_a_newer_program_can_read_stops_nobody
                 a_start_that_waits_keeps_its_run_for_itself
                 a_run_for_the_queue_that_meets_a_live_one_is_recorded_as_skipped
                 i34_a_queued_run_expires_after_its_own_time

@@ -14,13 +14,14 @@ const AWAY: &[&str] = &[
     "53200", // no memory
     "53300", // too many connections
     "55P03", // a row was held too long by another transaction
-    "57014", // a statement took too long and was ended
     "57P",   // the server shuts down, starts up, or crashed
     "58",    // an error of the system below
 ];
 
 /// The connection was refused or broken off by whoever is there; a pooler has no other class for what it refuses.
 const BROKEN_OFF: &str = "08";
+/// A statement took too long and was ended.
+const TOO_LONG: &str = "57014";
 /// No room on the disk.
 const DISK_FULL: &str = "53100";
 /// The role lacks a right on a table: grants are missing, or the role is not the one that they were given to.
@@ -44,6 +45,7 @@ fn is_away(state: &str) -> bool {
 pub(crate) fn of_statement(error: sqlx::Error) -> StoreError {
     match state(&error).as_deref() {
         Some(state) if is_away(state) => StoreError::Unavailable(error.into()),
+        Some(TOO_LONG) => StoreError::TooLong(error.into()),
         Some(DISK_FULL) => StoreError::NotWritable(OpenProblem::DiskFull),
         Some(NO_RIGHT) => StoreError::Forbidden(error.into()),
         Some(_) => StoreError::Refused(error.into()),

@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor};
 
 use crate::error::{of_opening, of_statement};
 use crate::open::check_server;
-use crate::settings::PostgresAddress;
+use crate::settings::{PoolSettings, PostgresAddress};
 use crate::transaction::Db;
 
 /// Every step of the schema, in order. A released step is never changed: its checksum is kept in the database.
@@ -57,7 +57,10 @@ pub async fn migrate(owner: &PostgresAddress, app_role: &str) -> Result<Migrated
 /// Like [`migrate`], to an older version, from the second on: for tests of the steps that follow.
 pub async fn migrate_to(owner: &PostgresAddress, app_role: &str, version: i64) -> Result<Migrated> {
     let place = owner.place();
-    let mut connection = PgConnection::connect_with(&owner.options()?).await.map_err(|error| of_opening(place, error))?;
+    let options = owner.options()?;
+    let connecting = tokio::time::timeout(PoolSettings::default().patience, PgConnection::connect_with(&options)).await;
+    let unreachable = |_| StoreError::CannotOpen { place: place.to_owned(), problem: OpenProblem::Unreachable, source: None };
+    let mut connection = connecting.map_err(unreachable)?.map_err(|error| of_opening(place, error))?;
     let mut tx = connection.begin().await.map_err(|error| of_opening(place, error))?;
     check_server(&mut tx, place).await?;
     check_app_role(&mut tx, place, app_role).await?;
@@ -100,13 +103,19 @@ pub(crate) async fn check_schema(connection: &mut PgConnection, place: &str) -> 
     if down.is_empty() { Ok(()) } else { Err(cannot(OpenProblem::WallsDown)) }
 }
 
-/// The tables of tenant data whose wall is down: row-level security off or not forced, or the policy gone.
+/// The tables of tenant data whose wall is down: row-level security off or not forced, its policy gone or another one, or a gate beside
+/// it. A policy that only narrows what is seen is nobody's harm.
 async fn walls_down(connection: &mut PgConnection) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar!(
         r#"SELECT relname::text AS "table!" FROM pg_class c
            WHERE oid IN ('tenants'::regclass, 'selections'::regclass, 'sync_runs'::regclass, 'run_errors'::regclass, 'listings'::regclass,
                          'ordinals'::regclass, 'catalogue'::regclass, 'acknowledgements'::regclass)
-             AND NOT (relrowsecurity AND relforcerowsecurity AND EXISTS (SELECT 1 FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'tenant'))
+             AND NOT (relrowsecurity AND relforcerowsecurity AND EXISTS (
+                 SELECT 1 FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'tenant' AND p.polcmd = '*'
+                     AND pg_get_expr(p.polqual, c.oid) = '(tenant_id = app_tenant())' AND pg_get_expr(p.polwithcheck, c.oid) = '(tenant_id = app_tenant())'
+             ) AND NOT EXISTS (
+                 SELECT 1 FROM pg_policy p WHERE p.polrelid = c.oid AND p.polpermissive AND p.polname NOT IN ('tenant', 'fleet')
+             ))
            ORDER BY 1"#
     )
     .fetch_all(Db::of(connection))
@@ -134,8 +143,8 @@ async fn version_of(connection: &mut PgConnection) -> sqlx::Result<Option<(i64, 
     if !there {
         return Ok(None);
     }
-    let row = sqlx::query!("SELECT version, serves_from FROM lastseen_schema").fetch_one(Db::of(connection)).await?;
-    Ok(Some((row.version, row.serves_from)))
+    let row = sqlx::query!("SELECT version, serves_from FROM lastseen_schema").fetch_optional(Db::of(connection)).await?;
+    Ok(row.map(|row| (row.version, row.serves_from)))
 }
 
 async fn record_version(connection: &mut PgConnection, version: i64) -> sqlx::Result<()> {

@@ -28,16 +28,18 @@ pub(crate) async fn queued_runs(store: &PostgresStore, limits: Limits, at_most: 
         .fetch_all(fleet.db())
         .await
         .map_err(of_statement)?;
-    rows.into_iter()
-        .map(|row| {
-            let key = row.run_id.to_string();
-            let run = Stored { table: "sync_runs", key: &key };
-            Ok(QueuedRun {
-                tenant_id: run.id("tenant_id", row.tenant_id)?,
-                run_id: run.id("run_id", row.run_id)?,
-                correlation_id: run.id("correlation_id", row.correlation_id)?,
-                selection: run.json("selection_payload", row.selection_payload)?,
-            })
-        })
-        .collect()
+    let mut queued = Vec::with_capacity(rows.len());
+    for row in rows {
+        let key = row.run_id.to_string();
+        let run = Stored { table: "sync_runs", key: &key };
+        // What a newer program selects may have words that this one can't read. It is left to a worker that can, and stops nobody.
+        let Ok(selection) = run.json("selection_payload", row.selection_payload) else { continue };
+        queued.push(QueuedRun {
+            tenant_id: run.id("tenant_id", row.tenant_id)?,
+            run_id: run.id("run_id", row.run_id)?,
+            correlation_id: run.id("correlation_id", row.correlation_id)?,
+            selection,
+        });
+    }
+    Ok(queued)
 }

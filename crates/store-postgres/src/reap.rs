@@ -29,7 +29,10 @@ pub(crate) async fn reap_expired(store: &PostgresStore) -> Result<Reaped> {
 
     let mut reaped = Reaped::default();
     for row in expired {
-        reap(store, row.tenant_id, row.run_id, &mut reaped).await?;
+        // One run that can't be ended now, because somebody holds a row of it or has damaged one, must not keep all others from starting.
+        if let Err(error) = reap(store, row.tenant_id, row.run_id, &mut reaped).await {
+            tracing::error!(tenant_id = %row.tenant_id, run_id = %row.run_id, code = %error.code(), %error, "an expired run could not be ended");
+        }
     }
     Ok(reaped)
 }

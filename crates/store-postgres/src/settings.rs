@@ -28,11 +28,15 @@ impl PostgresAddress {
         // The driver's message may quote the address.
         let refused = |_| StoreError::CannotOpen { place: "the address given".into(), problem: OpenProblem::NoAddress, source: None };
         let options = PgConnectOptions::from_str(url).map_err(refused)?;
+        let database = options.get_database().unwrap_or_else(|| options.get_username());
+        // A slash too few or too many makes user, password and host part of the database's name.
+        if !url.contains("://") || database.contains(['@', ':']) {
+            return Err(StoreError::CannotOpen { place: "the address given".into(), problem: OpenProblem::NoAddress, source: None });
+        }
         if let Some(unknown) = unknown_option(url) {
             let place = format!("the address given: `{unknown}`");
             return Err(StoreError::CannotOpen { place, problem: OpenProblem::UnknownOption, source: None });
         }
-        let database = options.get_database().unwrap_or_else(|| options.get_username());
         let place = format!("postgres://{}:{}/{database}", options.get_host(), options.get_port());
         Ok(Self { url: url.to_owned().into(), place })
     }
@@ -46,6 +50,9 @@ impl PostgresAddress {
     pub(crate) fn options(&self) -> Result<PgConnectOptions, StoreError> {
         let refused = |_| StoreError::CannotOpen { place: self.place.clone(), problem: OpenProblem::NoAddress, source: None };
         let options = PgConnectOptions::from_str(self.url.expose_secret()).map_err(refused)?;
+        // The driver looks up a name that still has an IPv6 address's brackets.
+        let host = options.get_host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let options = if host == options.get_host() { options } else { options.host(&host) };
         // A pooler refuses a parameter at the start that it does not know, and the driver's own wish for more digits of numbers that
         // Lastseen has none of is one. Statements are not logged: what stands in a log is said by us, never by a driver.
         Ok(options.application_name("lastseen").extra_float_digits(None).disable_statement_logging())
@@ -116,7 +123,21 @@ mod tests {
         let address = PostgresAddress::parse("postgres://app:canary-4711@db.example:5433/lastseen?sslmode=require").expect("an address");
         assert_eq!(address.place(), "postgres://db.example:5433/lastseen");
         assert!(!format!("{address:?}").contains("4711"));
-        let refused = PostgresAddress::parse("postgres://app:canary-4711@db:notaport/x").expect_err("refused");
-        assert!(!format!("{refused:?} {refused}").contains("4711"), "{refused:?}");
+        for mistyped in [
+            "postgres://app:canary-4711@db:notaport/x",
+            "postgres:/app:canary-4711@db:5432/x",
+            "postgres:///app:canary-4711@db:5432/x",
+            "postgres:app:canary-4711@db/x",
+        ] {
+            let refused = PostgresAddress::parse(mistyped).expect_err("refused");
+            assert!(!format!("{refused:?} {refused}").contains("4711"), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn an_ipv6_address_is_reached_without_its_brackets() {
+        let address = PostgresAddress::parse("postgres://app@[::1]:5433/lastseen").expect("an address");
+        assert_eq!(address.options().expect("options").get_host(), "::1");
+        PostgresAddress::parse("postgres:///lastseen?host=/var/run/postgresql&user=app").expect("a socket");
     }
 }

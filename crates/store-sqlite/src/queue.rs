@@ -56,17 +56,19 @@ pub(crate) async fn queued_runs(store: &SqliteStore, limits: Limits, at_most: u3
     .fetch_all(tx.db())
     .await
     .map_err(of_statement)?;
-    rows.iter()
-        .map(|row| {
-            let run = Stored { table: "sync_runs", key: &row.run_id };
-            Ok(QueuedRun {
-                tenant_id: run.word("tenant_id", &row.tenant_id)?,
-                run_id: run.word("run_id", &row.run_id)?,
-                correlation_id: run.word("correlation_id", &row.correlation_id)?,
-                selection: run.json("selection_payload", &row.selection_payload)?,
-            })
-        })
-        .collect()
+    let mut queued = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let run = Stored { table: "sync_runs", key: &row.run_id };
+        // What a newer program selects may have words that this one can't read. It is left to a worker that can, and stops nobody.
+        let Ok(selection) = run.json("selection_payload", &row.selection_payload) else { continue };
+        queued.push(QueuedRun {
+            tenant_id: run.word("tenant_id", &row.tenant_id)?,
+            run_id: run.word("run_id", &row.run_id)?,
+            correlation_id: run.word("correlation_id", &row.correlation_id)?,
+            selection,
+        });
+    }
+    Ok(queued)
 }
 
 /// Makes tenant and selection known and puts the run into the queue, for `taker`. Where the selection has a live run, it is recorded

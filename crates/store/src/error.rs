@@ -11,6 +11,9 @@ pub enum StoreError {
     /// The database did not answer, or is busy past its patience; trying again may help.
     #[error("the database is not available")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    /// A statement took longer than it may. Trying again helps where the database was busy, and not where too much was asked at once.
+    #[error("the database took too long over one question")]
+    TooLong(#[source] Box<dyn Error + Send + Sync>),
     /// The run is not this worker's any more: reaped, finished, or its lease expired. Nothing was written.
     #[error("the run's lease is lost")]
     LeaseLost,
@@ -86,13 +89,14 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same call may succeed a little later.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
+        matches!(self, Self::Unavailable(_) | Self::TooLong(_))
     }
 
     /// The code under which a run records it.
     pub fn code(&self) -> ErrorCode {
         match self {
             Self::Unavailable(_)
+            | Self::TooLong(_)
             | Self::Forbidden(_)
             | Self::NotWritable(_)
             | Self::CannotOpen { .. }
@@ -169,7 +173,9 @@ impl std::fmt::Display for OpenProblem {
             Self::Replaced => "its file was removed or replaced while it was open",
             Self::NoAddress => "that is no address such as postgres://user@host:5432/database",
             Self::UnknownOption => "that is no option of an address",
-            Self::BrokenOff => "whoever answers there broke off: a pooler does that for a user, password or database it does not know",
+            Self::BrokenOff => {
+                "whoever answers there broke off: a pooler does that for a user, password, database or option it does not know"
+            }
             Self::Unreachable => "no database answers there",
             Self::NotLetIn => "the server does not take this user and password",
             Self::NoDatabase => "the server has no such database",

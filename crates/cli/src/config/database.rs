@@ -27,8 +27,12 @@ impl Database {
         let path = match url.split_once(':') {
             Some(("sqlite", rest)) => rest.strip_prefix("//").unwrap_or(rest),
             Some(("postgres" | "postgresql", _)) => return Ok(Self::Server(PostgresAddress::parse(url)?, pool)),
-            Some((scheme, rest)) if rest.starts_with("//") => {
+            Some((scheme, rest)) if rest.starts_with("//") && is_plain(scheme) => {
                 return Err(Problem::usage(format!("unknown kind of database `{scheme}`")).next(HOW));
+            }
+            _ if reads_like_a_server(url) => {
+                // Not repeated: what was taken for a file's name would be shown, and there may be a password in it.
+                return Err(Problem::usage("the database's address reads like a server's, and does not begin with postgres://").next(HOW));
             }
             _ => url,
         };
@@ -55,6 +59,19 @@ impl Database {
     }
 }
 
+/// A word that may be shown.
+fn is_plain(scheme: &str) -> bool {
+    scheme.len() <= 16 && scheme.bytes().all(|b| b.is_ascii_lowercase())
+}
+
+/// Whether a text without a known scheme is another program's way to name a server: `user:password@host/database`, keywords, `a:b://c`.
+/// A file with such a name can still be named with `sqlite:` before it.
+fn reads_like_a_server(text: &str) -> bool {
+    let before_folder = text.split(['/', '\\']).next().unwrap_or_default();
+    let keywords = ["host=", "dbname=", "password=", "user="];
+    text.contains("://") || before_folder.contains('@') || keywords.iter().any(|keyword| text.contains(keyword))
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -70,6 +87,9 @@ mod tests {
     #[case("sqlite:a.db", "a.db")]
     #[case("sqlite://a.db", "a.db")]
     #[case("/srv/a.db", "/srv/a.db")]
+    #[case("./me@home/a.db", "./me@home/a.db")]
+    #[case("sqlite:me@home.db", "me@home.db")]
+    #[case("C:\\data\\a.db", "C:\\data\\a.db")]
     #[case("a.db", "a.db")]
     fn a_file_is_named_with_or_without_a_scheme(#[case] url: &str, #[case] path: &str) {
         let Ok(Database::File(found)) = parse(url) else { panic!("{url} is no file") };
@@ -86,6 +106,13 @@ mod tests {
     #[rstest]
     #[case("mysql://localhost/x")]
     #[case("postgres://app:canary-4711@db:port/x")]
+    #[case("postgres:/app:canary-4711@db/x")]
+    #[case("app:canary-4711@db/x")]
+    #[case("app:canary-4711@db")]
+    #[case("host=db user=app password=canary-4711 dbname=x")]
+    #[case("jdbc:postgresql://app:canary-4711@db/x")]
+    #[case("app:canary-4711://x")]
+    #[case("canary-4711://x")]
     #[case("sqlite:")]
     #[case("")]
     fn other_addresses_are_refused_and_not_repeated(#[case] url: &str) {

@@ -92,6 +92,16 @@ pub(crate) async fn queued_runs_come_oldest_first_and_only_those_that_no_limit_h
     assert_eq!(queued_ids(&one, Limits { global: 9, per_tenant: 0 }).await, []);
 }
 
+pub(crate) async fn a_queued_run_that_only_a_newer_program_can_read_stops_nobody(lab: Lab) {
+    let (one, two) = (lab.desk(1), lab.desk(2));
+    let newer = queue(&one, &one_type()).await;
+    let run = queue(&two, &one_type()).await;
+    let payload = r#"{"categories":[],"platforms":["windows"],"policy_types":[]}"#;
+    let sql = format!("UPDATE sync_runs SET selection_payload = '{payload}' WHERE run_id = '{}'", newer.record.run_id);
+    lab.database.execute(&sql).await.expect("a statement that both databases understand");
+    assert_eq!(queued_ids(&two, WIDE).await, [run.record.run_id]);
+}
+
 pub(crate) async fn a_start_that_waits_keeps_its_run_for_itself(lab: Lab) {
     let desk = lab.desk(1);
     let new = desk.new_run(&one_type(), OnLimit::Wait);

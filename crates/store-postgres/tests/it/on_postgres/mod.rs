@@ -3,5 +3,6 @@
 mod conformance;
 mod differential;
 mod plans;
+mod reaping;
 mod schema;
 mod walls;

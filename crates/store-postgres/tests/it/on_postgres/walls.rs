@@ -168,8 +168,15 @@ fn a_role_that_the_walls_would_not_hold_is_refused() {
         assert_eq!(refusal(&database, APP_ROLE).await, "WallsDown");
         migrate(&database.address(OWNER_ROLE), APP_ROLE).await.expect("migrates");
         assert_eq!(refusal(&database, APP_ROLE).await, "opened", "the owner's migration puts them up again");
-        database.as_superuser("DROP POLICY tenant ON listings").await;
-        assert_eq!(refusal(&database, APP_ROLE).await, "WallsDown");
+        for breach in [
+            "DROP POLICY tenant ON listings",
+            "DROP POLICY tenant ON catalogue; CREATE POLICY tenant ON catalogue USING (true)",
+            "CREATE POLICY gate ON sync_runs USING (true)",
+        ] {
+            database.as_superuser(breach).await;
+            assert_eq!(refusal(&database, APP_ROLE).await, "WallsDown", "{breach}");
+        }
+        database.as_superuser("DROP POLICY gate ON sync_runs; CREATE POLICY narrower ON catalogue AS RESTRICTIVE USING (true)").await;
         migrate(&database.address(OWNER_ROLE), APP_ROLE).await.expect("migrates");
         assert_eq!(refusal(&database, APP_ROLE).await, "opened");
         database.as_superuser(&format!("DROP ROLE {bypass}; DROP ROLE {member}")).await;
