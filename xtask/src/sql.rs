@@ -32,6 +32,9 @@ const POSTGRES: Backend =
     Backend { package: "lastseen-store-postgres", folder: "crates/store-postgres", variable: "LASTSEEN_CHECK_POSTGRES_URL" };
 const SQLITE: Backend = Backend { package: "lastseen-store-sqlite", folder: "crates/store-sqlite", variable: "LASTSEEN_CHECK_SQLITE_URL" };
 
+/// The major version of PostgreSQL whose answers are kept.
+const KEPT_OF: &str = "15";
+
 /// Where the macros write what a live database says.
 const OFFLINE_DIR: &str = "SQLX_OFFLINE_DIR";
 
@@ -77,13 +80,23 @@ pub(crate) fn compare(servers: SharedServers) -> Step {
             Ok(cluster) => cluster,
             Err(lacking) => return Ok(Outcome::Skipped(format!("{lacking}, so the statements were not held against their databases"))),
         };
+        let server = cluster.psql("postgres", "SHOW server_version")?;
+        // The macros read from a plan which columns may be NULL, and another major version plans in other ways.
+        let comparable = server.split('.').next() == Some(KEPT_OF);
         let mut differences = Vec::new();
         for (backend, found) in ask(cluster)? {
+            if backend.package == POSTGRES.package && !comparable {
+                continue;
+            }
             let kept = Kept::read(&backend.path(".sqlx"))?;
             differences.extend(kept.differences(&found).into_iter().map(|difference| format!("{}/.sqlx/{difference}", backend.folder)));
         }
         if !differences.is_empty() {
             bail!("what is kept of the statements is not what their databases say\n{}", differences.join("\n"));
+        }
+        if !comparable {
+            let why = format!("PostgreSQL {server} takes all statements, and what is kept of them is PostgreSQL {KEPT_OF}'s: not compared");
+            return Ok(Outcome::Skipped(why));
         }
         Ok(Outcome::Done)
     })

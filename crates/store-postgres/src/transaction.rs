@@ -147,8 +147,7 @@ fn manual(micros: i64) -> Result<Timestamp> {
 async fn open(pool: &PgPool, door: Door) -> Result<(Transaction<'static, Postgres>, Timestamp)> {
     let pool = pool.clone();
     let opened = tokio::spawn(async move {
-        let begin =
-            if door.reads { "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" } else { "BEGIN ISOLATION LEVEL READ COMMITTED" };
+        let begin = if door.reads { "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" } else { "BEGIN ISOLATION LEVEL READ COMMITTED" };
         let mut tx = pool.begin_with(begin).await?;
         let set = sqlx::query!(
             r#"SELECT set_config('app.tenant_id', $1, true) AS tenant, set_config('app.fleet', $2, true) AS fleet,
