@@ -64,7 +64,11 @@ impl From<StoreError> for Problem {
             }
             StoreError::TooLong(_) => problem.next("ask for less at once: fewer types, a smaller --limit; a table that was never analyzed is slow, too (ANALYZE, as its owner)"),
             StoreError::CannotOpen { problem: reason, .. } => problem.next(next_step(reason)),
-            StoreError::OlderSchema { .. } | StoreError::Forbidden(_) => problem.next(MIGRATE),
+            StoreError::OlderSchema { .. } => problem.next(MIGRATE),
+            StoreError::Forbidden(_) => problem.next(
+                "if this is the role that Lastseen works with, let the owner give it its rights again: lastseen migrate --database <owner's address> \
+                 --app-role <this role>; a role that is only for reading is not for Lastseen's commands",
+            ),
             StoreError::NotWritable(_) => problem.next("make room or rights, then run the command again; nothing was left half written"),
             StoreError::RowsAffected { .. } | StoreError::Inconsistent { .. } | StoreError::Refused(_) => {
                 Self { exit: Exit::Failed, ..problem }.next("report it with the command and `lastseen --version`")
@@ -82,17 +86,24 @@ fn next_step(problem: OpenProblem) -> &'static str {
     match problem {
         OpenProblem::NoAddress => "write postgres://user@host:5432/database, or sqlite:PATH",
         OpenProblem::Unreachable => "check host and port, and that the server runs and lets this machine in",
-        OpenProblem::NotLetIn => "check user and password; PGPASSWORD or a password file can hold the password instead of the address",
+        OpenProblem::NotLetIn => {
+            "check user and password; where none is in the address, PGPASSWORD must hold it, or the file that PGPASSFILE names: \
+             with a line for exactly this host, port, database and user, and readable by you alone"
+        }
+        OpenProblem::NamesTaken => "give Lastseen a schema of its own (docs/operations.md), or a database of its own",
         OpenProblem::NoDatabase => "check the name, or make it: CREATE DATABASE lastseen OWNER lastseen_owner",
         OpenProblem::NoTls => "check `sslmode` in the address, and the server's certificate",
         OpenProblem::ServerTooOld => "use PostgreSQL 15 or newer",
         OpenProblem::NotUtf8 => "make one that is: CREATE DATABASE lastseen OWNER lastseen_owner ENCODING 'UTF8' TEMPLATE template0",
         OpenProblem::NotMigrated | OpenProblem::WallsDown => MIGRATE,
         OpenProblem::UnknownOption => "see docs/operations.md for what an address may say",
-        OpenProblem::BrokenOff => "look into the pooler's log; check user, password and database, and that its server answers",
+        OpenProblem::BrokenOff => {
+            "look into the pooler's log; check user, password (a password file needs a line for the pooler's port, too) and database, \
+             and that its server answers"
+        }
         OpenProblem::AboveTheWalls => "use a role of its own: CREATE ROLE lastseen_app LOGIN NOSUPERUSER NOBYPASSRLS (docs/operations.md)",
         OpenProblem::NoAppRole => "make it first: CREATE ROLE lastseen_app LOGIN NOSUPERUSER NOBYPASSRLS (docs/operations.md)",
-        OpenProblem::AppRoleIsOwner => "name another role with --app-role: the owner's is for migrations alone",
+        OpenProblem::AppRoleIsOwner => "--database takes the owner's address, and --app-role the other role, that Lastseen works with",
         OpenProblem::ReadOnly
         | OpenProblem::NoFolder
         | OpenProblem::NotADatabase

@@ -20,6 +20,8 @@ const AWAY: &[&str] = &[
 
 /// The connection was refused or broken off by whoever is there; a pooler has no other class for what it refuses.
 const BROKEN_OFF: &str = "08";
+/// A table or function of that name is there already.
+const NAME_TAKEN: &[&str] = &["42P07", "42723", "42710"];
 /// A statement took too long and was ended.
 const TOO_LONG: &str = "57014";
 /// No room on the disk.
@@ -39,6 +41,11 @@ fn state(error: &sqlx::Error) -> Option<String> {
 
 fn is_away(state: &str) -> bool {
     AWAY.iter().any(|known| state.starts_with(known))
+}
+
+/// Whether something could not be made because its name is taken.
+pub(crate) fn names_taken(error: &sqlx::Error) -> bool {
+    state(error).is_some_and(|state| NAME_TAKEN.contains(&state.as_str()))
 }
 
 /// An error of a statement of a verb.
@@ -70,6 +77,7 @@ pub(crate) fn of_opening(place: &str, error: sqlx::Error) -> StoreError {
         Some(NO_DATABASE) => cannot(OpenProblem::NoDatabase, error),
         Some(state) if NO_TABLE.contains(&state) => cannot(OpenProblem::NotMigrated, error),
         Some(NO_RIGHT) => StoreError::Forbidden(error.into()),
+        Some(state) if NAME_TAKEN.contains(&state) => cannot(OpenProblem::NamesTaken, error),
         Some(state) if state.starts_with(BROKEN_OFF) => cannot(OpenProblem::BrokenOff, error),
         Some(state) if is_away(state) => cannot(OpenProblem::Unreachable, error),
         Some(_) => cannot(OpenProblem::Other, error),

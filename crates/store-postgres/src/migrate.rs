@@ -5,7 +5,7 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor};
 
-use crate::error::{of_opening, of_statement};
+use crate::error::{names_taken, of_opening, of_statement};
 use crate::open::check_server;
 use crate::settings::{PoolSettings, PostgresAddress};
 use crate::transaction::Db;
@@ -77,6 +77,8 @@ pub async fn migrate_to(owner: &PostgresAddress, app_role: &str, version: i64) -
     let mut steps = Migrator::with_migrations(MIGRATIONS.iter().filter(|step| step.version <= version).cloned().collect());
     steps.set_locking(false).dangerous_set_table_name("lastseen_migrations");
     steps.run_direct(Some(version), &mut *tx, false).await.map_err(|error| match error {
+        // A step that meets a name of its own meets another program's table: all of Lastseen's come and go with the version.
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) if names_taken(&error) => of_opening(place, error),
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => of_statement(error),
         other => of_statement(other.into()),
     })?;
@@ -174,11 +176,18 @@ async fn check_app_role(connection: &mut PgConnection, place: &str, app_role: &s
 
 /// Gives the application's role its rights, and no others.
 async fn grant(connection: &mut PgConnection, app_role: &str) -> sqlx::Result<()> {
-    let names = sqlx::query!(r#"SELECT quote_ident($1) AS "role!", quote_ident(current_schema()) AS "schema!""#, app_role)
-        .fetch_one(Db::of(connection))
-        .await?;
+    let names = sqlx::query!(
+        r#"SELECT quote_ident($1) AS "role!", quote_ident(current_schema()) AS "schema!", quote_ident(current_database()) AS "database!""#,
+        app_role
+    )
+    .fetch_one(Db::of(connection))
+    .await?;
     let role = names.role;
-    let mut statements = vec![format!("GRANT USAGE ON SCHEMA {} TO {role}", names.schema)];
+    // Who does not own the database can't give the right to connect; the server then says so in a notice, and most have it anyway.
+    let mut statements = vec![
+        format!("GRANT CONNECT ON DATABASE {} TO {role}", names.database),
+        format!("GRANT USAGE ON SCHEMA {} TO {role}", names.schema),
+    ];
     statements.extend(GRANTS.iter().map(|(_, tables)| format!("REVOKE ALL ON {tables} FROM {role}")));
     statements.extend(GRANTS.iter().map(|(rights, tables)| format!("GRANT {rights} ON {tables} TO {role}")));
     statements.push(format!("GRANT USAGE ON SEQUENCE run_and_page_no TO {role}"));

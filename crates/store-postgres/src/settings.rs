@@ -13,7 +13,7 @@ use sqlx::postgres::PgConnectOptions;
 #[derive(Debug, Clone)]
 pub struct PostgresAddress {
     url: SecretString,
-    /// The address without user and password, for people.
+    /// The address without password, for people.
     place: String,
 }
 
@@ -37,11 +37,11 @@ impl PostgresAddress {
             let place = format!("the address given: `{unknown}`");
             return Err(StoreError::CannotOpen { place, problem: OpenProblem::UnknownOption, source: None });
         }
-        let place = format!("postgres://{}:{}/{database}", options.get_host(), options.get_port());
+        let place = format!("postgres://{}@{}:{}/{database}", options.get_username(), options.get_host(), options.get_port());
         Ok(Self { url: url.to_owned().into(), place })
     }
 
-    /// Host, port and database.
+    /// User, host, port and database.
     pub fn place(&self) -> &str {
         &self.place
     }
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn i17_an_address_is_told_without_its_password() {
         let address = PostgresAddress::parse("postgres://app:canary-4711@db.example:5433/lastseen?sslmode=require").expect("an address");
-        assert_eq!(address.place(), "postgres://db.example:5433/lastseen");
+        assert_eq!(address.place(), "postgres://app@db.example:5433/lastseen");
         assert!(!format!("{address:?}").contains("4711"));
         for mistyped in [
             "postgres://app:canary-4711@db:notaport/x",

@@ -67,7 +67,7 @@ pub enum StoreError {
     /// It can't be opened as a database of Lastseen.
     #[error("can't open the database {place}: {problem}")]
     CannotOpen {
-        /// The file, or host, port and database; never a password.
+        /// The file, or user, host, port and database; never a password.
         place: String,
         /// What is wrong, in our own words.
         problem: OpenProblem,
@@ -148,6 +148,8 @@ pub enum OpenProblem {
     ServerTooOld,
     /// The database's encoding is not UTF-8: it could not hold every name.
     NotUtf8,
+    /// The schema that is to be Lastseen's holds another program's tables of the same names.
+    NamesTaken,
     /// Nobody has made Lastseen's schema there yet.
     NotMigrated,
     /// The role is a superuser or has BYPASSRLS: row-level security would not hold it.
@@ -182,6 +184,7 @@ impl std::fmt::Display for OpenProblem {
             Self::NoTls => "no encrypted connection could be agreed on",
             Self::ServerTooOld => "the server is older than PostgreSQL 15",
             Self::NotUtf8 => "its encoding is not UTF8, so it could not hold every name",
+            Self::NamesTaken => "its schema holds another program's tables of the same names",
             Self::NotMigrated => "it has no schema of Lastseen yet, or not where this role looks for it",
             Self::AboveTheWalls => "the role is a superuser or has BYPASSRLS, so row-level security would not hold it",
             Self::WallsDown => "row-level security is not forced on every table of tenant data",

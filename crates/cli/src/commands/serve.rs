@@ -39,7 +39,7 @@ async fn work(app: &App, args: &args::Serve) -> Result<Exit, Problem> {
         Step { cancels: drain.clone(), says: "taking no more runs; once more cancels those that are running" },
         Step { cancels: stop.clone(), says: "cancelling what is running; once more stops at once" },
     ]);
-    say(&format!("working on queued runs, {} at once; Ctrl-C ends it", settings.runs_at_once));
+    say(&format!("working on queued runs in {}, {} at once; Ctrl-C ends it", app.config.database, settings.runs_at_once));
     engine.work_queue(&settings, Arc::new(Journal { names: app.config.names.clone(), known }), drain, stop).await;
     heard.abort();
     say("ended");

@@ -1,5 +1,6 @@
 //! Which database is meant.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -55,6 +56,15 @@ impl Database {
         match self {
             Self::File(path) => path.try_exists().is_ok_and(|there| !there).then_some(path),
             Self::Server(..) => None,
+        }
+    }
+}
+
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Server(address, _) => f.write_str(address.place()),
         }
     }
 }

@@ -116,6 +116,17 @@ fn a_database_that_could_not_hold_every_name_is_refused() {
 }
 
 #[test]
+fn another_programs_tables_of_the_same_names_are_told_and_left_alone() {
+    runtime().block_on(async {
+        let database = Database::empty().await;
+        database.as_superuser("CREATE TABLE public.tenants (name text); INSERT INTO tenants VALUES ('theirs')").await;
+        assert_eq!(problem(migrate(&database.address(OWNER_ROLE), APP_ROLE).await), OpenProblem::NamesTaken);
+        database.as_superuser("DO $$ BEGIN ASSERT (SELECT name = 'theirs' FROM tenants); END $$").await;
+        assert_eq!(problem(open(&database).await), OpenProblem::NotMigrated);
+    });
+}
+
+#[test]
 fn what_can_not_be_reached_is_told_as_what_it_is() {
     runtime().block_on(async {
         let database = Database::empty().await;
