@@ -13,10 +13,9 @@ mod progress;
 mod reference;
 mod signals;
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use anstyle::AnsiColor;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
@@ -34,18 +33,26 @@ fn main() -> ExitCode {
     match outcome {
         Ok(exit) => exit.into(),
         Err(problem) => {
-            let style = AnsiColor::Red.on_default().bold();
-            // Where standard error is gone, the exit code still tells.
-            drop(writeln!(anstream::stderr(), "{style}error:{style:#} {problem}"));
+            problem.tell();
             problem.exit.into()
         }
     }
 }
 
+/// What the targets of the database's driver begin with.
+const DRIVER: &str = "sqlx";
+
 /// Logs go to standard error: standard output is for answers alone.
 fn logs(filter: &str) -> Result<(), Problem> {
-    // The database's driver logs what a server or an address says: texts that are not ours, at whatever level.
-    let filter = EnvFilter::builder().parse(format!("{filter},sqlx=off")).map_err(|_| {
+    // The database's driver logs what a server or an address says: texts that are not ours, at whatever level. A filter that names one
+    // of its parts would outdo the one that silences it.
+    if filter.contains(DRIVER) {
+        return Err(Problem::usage(format!(
+            "--log: `{filter}` names {DRIVER}, and the database's driver is never logged: it quotes foreign texts"
+        ))
+        .next("leave it out; lastseen_engine=debug and lastseen_graph=debug say what Lastseen does"));
+    }
+    let filter = EnvFilter::builder().parse(format!("{filter},{DRIVER}=off")).map_err(|_| {
         Problem { exit: Exit::Usage, ..Problem::usage(format!("--log: `{filter}` is no filter")) }
             .next("write error, warn, info, debug or trace")
     })?;

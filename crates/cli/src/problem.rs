@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use anstyle::AnsiColor;
 use lastseen_engine::SyncError;
 use lastseen_model::SelectionError;
 use lastseen_store::{OpenProblem, StoreError};
 
 use crate::exit::Exit;
+use crate::output::say;
 
 /// A command that could not do its work.
 #[derive(Debug)]
@@ -40,6 +42,12 @@ impl Problem {
     pub(crate) fn next(self, text: impl Into<String>) -> Self {
         self.with("next", text)
     }
+
+    /// Tells it on standard error. Where that is gone, the exit code still tells.
+    pub(crate) fn tell(&self) {
+        let style = AnsiColor::Red.on_default().bold();
+        say(&format!("{style}error:{style:#} {self}"));
+    }
 }
 
 impl fmt::Display for Problem {
@@ -60,7 +68,7 @@ impl From<StoreError> for Problem {
         let problem = Self::usage(error.to_string());
         match error {
             StoreError::Unavailable(_) => {
-                problem.next("see whether the database answers, and whether another program holds it; then run the command again")
+                problem.next("see whether the database answers, whether it takes writes (a replica does not), and whether another program holds it;\nthen run the command again")
             }
             StoreError::TooLong(_) => problem.next("ask for less at once: fewer types, a smaller --limit; a table that was never analyzed is slow, too (ANALYZE, as its owner)"),
             StoreError::CannotOpen { problem: reason, .. } => problem.next(next_step(reason)),
@@ -127,7 +135,10 @@ impl From<SyncError> for Problem {
             SyncError::Store(error) => error.into(),
             SyncError::Unfinished { run, source } => {
                 let meaning = format!("run {run} could not be finished; what was committed stays, and the next sync records it as failed");
-                Self { exit: Exit::Failed, ..Self::from(source) }.with("meaning", meaning)
+                let Self { what, mut facts, .. } = Self::from(source);
+                // The next step is the last thing to be read.
+                facts.insert(0, ("meaning", meaning));
+                Self { what, facts, exit: Exit::Failed }
             }
             SyncError::LeaseLost(_) => Self::failed(error.to_string()).next("run the command again"),
         }
@@ -137,5 +148,24 @@ impl From<SyncError> for Problem {
 impl From<std::io::Error> for Problem {
     fn from(error: std::io::Error) -> Self {
         Self::failed(format!("the answer could not be written: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_unfinished_run_means_stands_before_the_next_step() {
+        let run = "01900000-0000-7000-8000-000000000001".parse().expect("an id");
+        let problem = Problem::from(SyncError::Unfinished { run, source: StoreError::Unavailable("gone".into()) });
+        let labels: Vec<&str> = problem.facts.iter().map(|(label, _)| *label).collect();
+        assert_eq!((labels, problem.exit), (vec!["meaning", "next"], Exit::Failed));
+    }
+
+    #[test]
+    fn a_database_that_is_away_may_be_one_that_takes_no_writes() {
+        let problem = Problem::from(StoreError::Unavailable("gone".into())).to_string();
+        assert!(problem.contains("a replica does not"), "{problem}");
     }
 }

@@ -5,6 +5,7 @@
 //! `contracts`, and page after page is stored through the verbs of `store`. What could not be listed is data: a listing's outcome,
 //! never an empty list. Nothing here knows SQL or a terminal.
 
+mod claim;
 mod events;
 mod finish;
 mod heartbeat;

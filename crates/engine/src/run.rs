@@ -10,12 +10,12 @@ use lastseen_model::{
     CorrelationId, Ending, ErrorCode, ErrorContext, OnLimit, PolicyType, RunId, Selection, SelectionError, Trigger, WorkerId,
 };
 use lastseen_store::{
-    Claim, ClaimTerms, ClaimedRun, FinishRun, NewRun, RegistryType, RunDetail, RunError, ScopedType, Start, Store, StoreError, TenantScope,
-    Traffic,
+    ClaimTerms, ClaimedRun, FinishRun, NewRun, RegistryType, RunDetail, RunError, ScopedType, Store, StoreError, TenantScope, Traffic,
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::claim::Slot;
 use crate::events::{Event, Observer};
 use crate::heartbeat::Heartbeat;
 use crate::ids;
@@ -107,14 +107,10 @@ impl Engine {
             on_limit: request.on_limit,
             pending_for: self.settings.pending_for,
         };
-        let asked_at = self.timer.now();
-        let claimed = match self.store.start_run(scope, &run, &terms).await? {
-            Start::Claimed(claimed) => (claimed, asked_at),
-            Start::Skipped(detail) => return Ok(*detail),
-            Start::Waiting(code) => match self.wait_for_slot(scope, run.run_id, &terms, code, &observer, &cancel).await? {
-                Slot::Claimed(claimed, asked_at) => (claimed, asked_at),
-                Slot::Ended(detail) => return Ok(*detail),
-            },
+        let claimed = match self.start_and_wait(scope, &run, &terms, &observer, &cancel).await? {
+            Slot::Claimed(claimed, asked_at) => (claimed, asked_at),
+            Slot::Ended(detail) => return Ok(*detail),
+            Slot::Waiting(_) | Slot::NoSuchRun => return Err(SyncError::LeaseLost(run.run_id)),
         };
         self.work(scope, claimed, run.correlation_id, &types, observer, cancel).await
     }
@@ -143,38 +139,6 @@ impl Engine {
     /// How long a verb is tried again, until the lease is lost.
     pub(crate) fn patience(&self, lost: &CancellationToken) -> Patience {
         Patience { timer: self.timer.clone(), budget: self.settings.store_patience, lost: lost.clone() }
-    }
-
-    async fn wait_for_slot(
-        &self,
-        scope: &TenantScope,
-        run: RunId,
-        terms: &ClaimTerms,
-        mut code: ErrorCode,
-        observer: &Arc<dyn Observer>,
-        cancel: &CancellationToken,
-    ) -> Result<Slot, SyncError> {
-        loop {
-            observer.on(Event::Waiting { code });
-            tokio::select! {
-                () = self.timer.pause(self.settings.poll_every) => {}
-                () = cancel.cancelled() => {
-                    self.store.cancel_pending(scope, run).await?;
-                    return self.ended(scope, run).await.map(|detail| Slot::Ended(Box::new(detail)));
-                }
-            }
-            let asked_at = self.timer.now();
-            match self.store.claim_run(scope, run, terms).await? {
-                Claim::Claimed(claimed) => return Ok(Slot::Claimed(claimed, asked_at)),
-                Claim::Waiting(still) => code = still,
-                Claim::Ended(detail) => return Ok(Slot::Ended(detail)),
-                Claim::NoSuchRun => return Err(SyncError::LeaseLost(run)),
-            }
-        }
-    }
-
-    async fn ended(&self, scope: &TenantScope, run: RunId) -> Result<RunDetail, SyncError> {
-        self.store.run(scope, run).await?.ok_or(SyncError::LeaseLost(run))
     }
 
     /// Lists everything under a claimed lease and finishes the run: every run is led by this, whoever started it.
@@ -276,12 +240,6 @@ impl Engine {
             }
         }
     }
-}
-
-/// What came of waiting for a slot.
-enum Slot {
-    Claimed(ClaimedRun, Duration),
-    Ended(Box<RunDetail>),
 }
 
 /// How the listing of a run went, as a whole.

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lastseen_model::{ErrorCode, PolicyType, RunId, Selection, TenantId};
-use lastseen_store::{Claim, QueuedRun, RunDetail, StoreError, TenantScope};
+use lastseen_store::{QueuedRun, RunDetail, StoreError, TenantScope};
 use rand::RngExt;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::claim::Slot;
 use crate::events::Silent;
 use crate::run::{Engine, SyncError};
 use crate::settings::WorkerSettings;
@@ -158,9 +159,8 @@ impl Worker<'_> {
             }
             let Some(types) = self.types_of(&queued) else { continue };
             let (scope, terms) = (scope_of(&queued), self.engine.terms(&types));
-            let asked_at = self.engine.timer.now();
-            match self.engine.store.claim_run(&scope, queued.run_id, &terms).await? {
-                Claim::Claimed(claimed) => {
+            match self.engine.claim(&scope, queued.run_id, &terms).await? {
+                Slot::Claimed(claimed, asked_at) => {
                     let QueuedRun { tenant_id, run_id, correlation_id, selection } = queued;
                     self.observer.on(WorkerEvent::Took { tenant_id, run_id, selection });
                     let (engine, cancel) = (self.engine.clone(), self.cancel.child_token());
@@ -169,10 +169,10 @@ impl Worker<'_> {
                         (tenant_id, run_id, work.await)
                     });
                 }
-                Claim::Waiting(ErrorCode::ConcurrencyLimitTenant) => drop(full.insert(queued.tenant_id)),
-                Claim::Waiting(_) => break,
+                Slot::Waiting(ErrorCode::ConcurrencyLimitTenant) => drop(full.insert(queued.tenant_id)),
+                Slot::Waiting(_) => break,
                 // Another worker was quicker, or somebody cancelled it.
-                Claim::Ended(_) | Claim::NoSuchRun => {}
+                Slot::Ended(_) | Slot::NoSuchRun => {}
             }
         }
         Ok(())

@@ -12,6 +12,7 @@ pub(crate) mod selections;
 pub(crate) mod serve;
 pub(crate) mod simulate;
 pub(crate) mod sync;
+mod tally;
 pub(crate) mod types;
 
 use crate::app::App;

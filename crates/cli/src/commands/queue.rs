@@ -1,28 +1,29 @@
 //! `lastseen sync --queue`: leaves the runs to a worker.
 
-use lastseen_engine::{SyncRequest, enqueue};
-use lastseen_store::{Enqueued, RunDetail, Store};
+use lastseen_engine::{SyncError, SyncRequest, enqueue};
+use lastseen_store::{Enqueued, Store};
 
 use crate::app::{App, Tenant};
 use crate::commands::sync::report;
+use crate::commands::tally::Tally;
 use crate::exit::Exit;
 use crate::output::{Screen, count, flags, selection_words};
 use crate::problem::Problem;
 
-/// Puts a run of each tenant into the queue; the records, and how it went in all.
+/// Puts a run of each tenant into the queue.
 pub(crate) async fn queue(
     app: &App,
     store: &dyn Store,
     tenants: &[Tenant],
     request: &SyncRequest,
     types: usize,
+    tally: &mut Tally,
     screen: &mut Screen,
-) -> Result<(Exit, Vec<RunDetail>), Problem> {
-    let (mut exit, mut records, mut queued) = (Exit::Success, Vec::new(), 0);
-    for tenant in tenants {
-        store.register_tenant(&tenant.scope, tenant.name.as_deref()).await?;
-        match enqueue(store, &tenant.scope, request, &app.config.engine).await? {
-            Enqueued::Queued(run) => {
+) -> Result<(), Problem> {
+    let mut queued = 0;
+    for (done, tenant) in (1..).zip(tenants) {
+        match queue_one(app, store, tenant, request).await {
+            Ok(Enqueued::Queued(run)) => {
                 queued += 1;
                 let types = count(types as u64, "type", "types");
                 let selection = selection_words(&request.selection);
@@ -31,14 +32,20 @@ pub(crate) async fn queue(
                     screen.heading(&heading)?;
                     screen.line("queued")?;
                 }
-                records.push(*run);
+                tally.ran(Exit::Success, *run);
             }
-            Enqueued::Contended(run) => {
-                exit = exit.worse(Exit::Skipped);
+            Ok(Enqueued::Contended(run)) => {
                 if !screen.is_json() {
                     report(tenant, &request.selection, types, &run, screen)?;
                 }
-                records.push(*run);
+                tally.ran(Exit::Skipped, *run);
+            }
+            Err(error) => {
+                // What was told of the others comes before it.
+                screen.flush()?;
+                if tally.failed(tenant, error, tenants.len() - done)?.is_break() {
+                    break;
+                }
             }
         }
     }
@@ -49,5 +56,10 @@ pub(crate) async fn queue(
             _ => screen.line("      lastseen runs --tenant <GUID>")?,
         }
     }
-    Ok((exit, records))
+    Ok(())
+}
+
+async fn queue_one(app: &App, store: &dyn Store, tenant: &Tenant, request: &SyncRequest) -> Result<Enqueued, SyncError> {
+    store.register_tenant(&tenant.scope, tenant.name.as_deref()).await?;
+    enqueue(store, &tenant.scope, request, &app.config.engine).await
 }

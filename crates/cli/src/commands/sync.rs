@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use lastseen_contracts::Registry;
-use lastseen_engine::{Engine, Event, Observer, SyncRequest};
+use lastseen_engine::{Engine, Event, Observer, SyncError, SyncRequest};
 use lastseen_model::{ErrorCode, ListingOutcome, OnLimit, RunStatus, Selection, Trigger};
 use lastseen_store::{RunDetail, Store};
 use serde_json::json;
@@ -15,6 +15,7 @@ use crate::app::{App, Tenant, selection};
 use crate::args;
 use crate::commands::queue::queue;
 use crate::commands::runs::{headline, unread};
+use crate::commands::tally::Tally;
 use crate::exit::Exit;
 use crate::output::{Screen, count, flags, say, selection_words};
 use crate::problem::Problem;
@@ -51,18 +52,19 @@ pub(crate) async fn run(app: &App, args: &args::Sync, screen: &mut Screen) -> Re
             args::OnLimit::Wait => OnLimit::Wait,
         },
     };
-    let (exit, records) = if args.queue {
-        queue(app, &*store, &tenants, &request, types, screen).await?
+    let mut tally = Tally::new(args.all_tenants);
+    if args.queue {
+        queue(app, &*store, &tenants, &request, types, &mut tally, screen).await?;
     } else {
-        sync_each(app, &store, &tenants, &request, types, screen).await?
-    };
+        sync_each(app, &store, &tenants, &request, types, &mut tally, screen).await?;
+    }
     if screen.is_json() {
-        match records.as_slice() {
+        match tally.records.as_slice() {
             [only] if !args.all_tenants => screen.json(only)?,
             several => screen.json(&json!({ "runs": several }))?,
         }
     }
-    Ok(exit)
+    Ok(tally.exit)
 }
 
 /// One tenant after another, until somebody interrupts.
@@ -72,27 +74,36 @@ async fn sync_each(
     tenants: &[Tenant],
     request: &SyncRequest,
     types: usize,
+    tally: &mut Tally,
     screen: &mut Screen,
-) -> Result<(Exit, Vec<RunDetail>), Problem> {
+) -> Result<(), Problem> {
     let engine = app.engine(store.clone())?;
     engine.mirror_registry().await?;
     let cancel = CancellationToken::new();
     let step = Step { cancels: cancel.clone(), says: "finishing the run; once more stops at once" };
     let heard = signals::heed(vec![step]);
-    let (mut exit, mut records) = (Exit::Success, Vec::new());
-    for tenant in tenants {
+    for (done, tenant) in (1..).zip(tenants) {
         if cancel.is_cancelled() {
             break;
         }
-        let detail = sync_one(&engine, &**store, tenant, request, screen, &cancel).await?;
-        exit = exit.worse(Exit::of_run(detail.record.status));
-        if !screen.is_json() {
-            report(tenant, &request.selection, types, &detail, screen)?;
+        match sync_one(&engine, &**store, tenant, request, screen, &cancel).await {
+            Ok(detail) => {
+                if !screen.is_json() {
+                    report(tenant, &request.selection, types, &detail, screen)?;
+                }
+                tally.ran(Exit::of_run(detail.record.status), detail);
+            }
+            Err(error) => {
+                // What was told of the others comes before it.
+                screen.flush()?;
+                if tally.failed(tenant, error, tenants.len() - done)?.is_break() {
+                    break;
+                }
+            }
         }
-        records.push(detail);
     }
     heard.abort();
-    Ok((exit, records))
+    Ok(())
 }
 
 /// One tenant, with bars where they can be drawn.
@@ -103,15 +114,15 @@ pub(crate) async fn sync_one(
     request: &SyncRequest,
     screen: &Screen,
     cancel: &CancellationToken,
-) -> Result<RunDetail, Problem> {
+) -> Result<RunDetail, SyncError> {
     store.register_tenant(&tenant.scope, tenant.name.as_deref()).await?;
     if screen.may_draw() {
         let bars = Arc::new(Bars::new());
         let detail = engine.sync(&tenant.scope, request, bars.clone(), cancel.clone()).await;
         bars.clear();
-        Ok(detail?)
+        detail
     } else {
-        Ok(engine.sync(&tenant.scope, request, Arc::new(Quiet::default()), cancel.clone()).await?)
+        engine.sync(&tenant.scope, request, Arc::new(Quiet::default()), cancel.clone()).await
     }
 }
 

@@ -28,6 +28,8 @@ use crate::support::{COMPLIANCE, CONFIGURATION, World, code, contains, text};
 #[case::one_tenants_worker(&["serve", "--tenant", "@"], "--tenant has no say")]
 #[case::no_waiting_in_the_queue(&["sync", "--queue", "--tenant", "@", "--on-limit", "wait"], "--on-limit")]
 #[case::bad_log(&["types", "--log", "=="], "--log")]
+#[case::the_drivers_log(&["types", "--log", "sqlx_postgres=warn"], "foreign texts")]
+#[case::the_drivers_statements(&["sync", "--tenant", "@", "--log", "info,sqlx::query=trace"], "foreign texts")]
 fn bad_input_is_refused_with_its_name_and_exit_code_2(#[case] words: &[&str], #[case] message: &str) {
     let world = World::new(1, 1);
     let tenant = world.tenant().to_string();

@@ -4,6 +4,7 @@ mod answers;
 mod contract;
 mod faults;
 mod postgres;
+mod several;
 mod support;
 mod twin;
 mod worker;

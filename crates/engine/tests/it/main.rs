@@ -1,5 +1,6 @@
 //! The engine over a real socket and into a real database.
 
+mod claim;
 mod lease;
 mod support;
 mod sync;

@@ -22,12 +22,43 @@ pub(crate) struct Unsteady {
     pub(crate) ends_away: AtomicU32,
     /// How often an end was asked for.
     pub(crate) ends_asked: AtomicU32,
+    /// How starts go wrong.
+    pub(crate) starts: BadDays,
+    /// How claims of pending runs go wrong.
+    pub(crate) claims: BadDays,
+    /// How cancellations of pending runs go wrong.
+    pub(crate) cancels: BadDays,
     /// How many looks at the queue still meet no database.
     pub(crate) away: AtomicU32,
     /// How often the queue was looked at.
     pub(crate) looks: AtomicU32,
     /// One permit for each run that may end.
     pub(crate) may_end: Semaphore,
+}
+
+/// How a verb goes wrong. First answers get lost, then there is no database, then all is well.
+#[derive(Default)]
+pub(crate) struct BadDays {
+    /// How many calls are still committed with their answer lost.
+    pub(crate) lost: AtomicU32,
+    /// How many calls still meet no database.
+    pub(crate) away: AtomicU32,
+    /// How often it was called.
+    pub(crate) asked: AtomicU32,
+}
+
+impl BadDays {
+    async fn spoil<T>(&self, verb: impl Future<Output = Result<T>>) -> Result<T> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        if counts_down(&self.lost) {
+            verb.await?;
+            return Err(gone());
+        }
+        if counts_down(&self.away) {
+            return Err(gone());
+        }
+        verb.await
+    }
 }
 
 impl Unsteady {
@@ -38,6 +69,9 @@ impl Unsteady {
             lost_answers: AtomicU32::default(),
             ends_away: AtomicU32::default(),
             ends_asked: AtomicU32::default(),
+            starts: BadDays::default(),
+            claims: BadDays::default(),
+            cancels: BadDays::default(),
             away: AtomicU32::default(),
             looks: AtomicU32::default(),
             may_end: Semaphore::new(Semaphore::MAX_PERMITS),
@@ -102,16 +136,16 @@ impl Store for Unsteady {
         self.inner.register_tenant(scope, name).await
     }
     async fn start_run(&self, scope: &TenantScope, run: &NewRun, terms: &ClaimTerms) -> Result<Start> {
-        self.inner.start_run(scope, run, terms).await
+        self.starts.spoil(self.inner.start_run(scope, run, terms)).await
     }
     async fn enqueue_run(&self, scope: &TenantScope, run: &NewRun, guard: Guard) -> Result<Enqueued> {
         self.inner.enqueue_run(scope, run, guard).await
     }
     async fn claim_run(&self, scope: &TenantScope, run: RunId, terms: &ClaimTerms) -> Result<Claim> {
-        self.inner.claim_run(scope, run, terms).await
+        self.claims.spoil(self.inner.claim_run(scope, run, terms)).await
     }
     async fn cancel_pending(&self, scope: &TenantScope, run: RunId) -> Result<bool> {
-        self.inner.cancel_pending(scope, run).await
+        self.cancels.spoil(self.inner.cancel_pending(scope, run)).await
     }
     async fn renew_lease(&self, scope: &TenantScope, lease: &Lease, for_: Duration) -> Result<()> {
         self.inner.renew_lease(scope, lease, for_).await

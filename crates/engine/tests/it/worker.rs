@@ -320,3 +320,18 @@ async fn a_database_that_is_away_does_not_end_a_worker() {
     assert!(store.looks.load(Ordering::SeqCst) > 3);
     worker.drained().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i12_a_queued_run_whose_claims_answer_was_lost_is_led_by_the_worker_that_has_it() {
+    let world = World::with_size(3).await;
+    let wanted = put(&world, world.tenant(), &[CONFIGURATION]).await;
+    let store = Unsteady::new(world.store.clone());
+    store.claims.lost.store(1, Ordering::SeqCst);
+    store.claims.away.store(2, Ordering::SeqCst);
+    let worker = Hired::new(&world, store.clone(), WorkerSettings::default());
+    store.looked_at_again(2).await;
+    let told = worker.drained().await;
+    assert!(matches!(told.first(), Some(WorkerEvent::Took { run_id, .. }) if *run_id == wanted), "{told:?}");
+    let done = run(&world, wanted).await.record;
+    assert_eq!((done.status, done.counts.items_observed), (RunStatus::Success, 3));
+}

@@ -105,6 +105,12 @@ impl Watch {
         u32::try_from(self.steps.iter().filter(|step| wanted.means(**step)).count()).expect("few")
     }
 
+    /// How many transactions had been begun when such a step came first.
+    pub(crate) fn begun_until(&self, wanted: Step) -> u32 {
+        let steps = self.steps.iter().take_while(|step| !wanted.means(**step));
+        u32::try_from(steps.filter(|step| **step == Step::Begin).count()).expect("few")
+    }
+
     /// The newest step.
     pub(crate) fn last(&self) -> Step {
         *self.steps.last().expect("a step")
