@@ -18,7 +18,7 @@ fn the_shipped_registry_can_be_read_and_is_of_some_size() {
 fn types_whose_permission_exposes_bodies_are_off_unless_named() {
     let scripts = keys(|path, _| path.permission == "DeviceManagementScripts.Read.All");
     assert!(!scripts.is_empty());
-    assert!(scripts.is_disjoint(&keys(|_, known| known.enabled)));
+    assert!(scripts.is_disjoint(&keys(|_, known| known.is_on())));
 }
 
 #[test]
@@ -68,13 +68,13 @@ fn what_is_off_unless_named() {
         "zebraFotaConnector",
         "zebraFotaDeployment",
     ];
-    assert_eq!(keys(|_, known| !known.enabled), off.map(str::to_owned).into());
+    assert_eq!(keys(|_, known| !known.is_on()), off.map(str::to_owned).into());
 }
 
 #[test]
 fn every_enabled_type_has_a_category_that_selects_it() {
     let mut categories: BTreeMap<&str, usize> = BTreeMap::new();
-    for (_, known) in Registry::builtin().types().filter(|(_, known)| known.enabled) {
+    for (_, known) in Registry::builtin().types().filter(|(_, known)| known.is_on()) {
         *categories.entry(known.category.as_str()).or_default() += 1;
     }
     let names: Vec<&str> = categories.into_keys().collect();
