@@ -112,6 +112,6 @@ fn the_readme_names_every_permission_that_a_default_sync_needs_and_no_other() {
         .filter(|cell| cell.ends_with(".Read.All"))
         .collect();
     let types = lastseen_contracts::Registry::builtin().types();
-    let needed: BTreeSet<&str> = types.filter(|(_, known)| known.enabled).map(|(path, _)| path.permission.as_str()).collect();
+    let needed: BTreeSet<&str> = types.filter(|(_, known)| known.is_on()).map(|(path, _)| path.permission.as_str()).collect();
     assert_eq!(rows, needed);
 }

@@ -47,6 +47,9 @@ const NEVER_KEPT: [&str; 28] = [
     "value",
 ];
 
+/// The longest reason why a type is off: one line of a table.
+const REASON_MAX_CHARS: usize = 160;
+
 /// Checks one entry and makes a contract of it, both hashes set.
 pub(crate) fn path(entry: PathEntry) -> Result<PathContract, String> {
     let at = |problem: String| format!("path `{}`: {problem}", entry.path);
@@ -134,11 +137,15 @@ fn type_contract(entry: &PathEntry, known: &TypeEntry) -> Result<TypeContract, S
         }
         meta_field(kept).map_err(|problem| format!("meta `{}`: {problem}", kept.field))?;
     }
+    let off_because = known.off_unless_named.clone();
+    if off_because.as_ref().is_some_and(|why| why.trim().is_empty() || why.chars().count() > REASON_MAX_CHARS) {
+        return Err(format!("`off_unless_named` says why, in 1 to {REASON_MAX_CHARS} characters"));
+    }
     Ok(TypeContract {
         policy_type,
         name: known.name.clone(),
         category,
-        enabled: known.enabled,
+        off_because,
         display_name_field: known.display_name.clone(),
         platform: known.platform.clone(),
         matches: known.matches.clone(),

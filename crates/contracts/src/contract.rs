@@ -42,8 +42,9 @@ pub struct TypeContract {
     pub name: String,
     /// Its category.
     pub category: Category,
-    /// Whether it is listed without being named. Off where its permission exposes bodies, or its facts are unverified.
-    pub enabled: bool,
+    /// Why it is listed only when it is named: its permission exposes bodies, say, or its facts are unverified. None where it is listed
+    /// by default.
+    pub off_because: Option<String>,
     /// The field with the name people see; none where Graph has none.
     pub display_name_field: Option<String>,
     /// How the platform is found.
@@ -56,6 +57,13 @@ pub struct TypeContract {
     pub contract_hash: ContractHash,
     /// All that shapes an observation, hashed.
     pub contract_version: ContractVersion,
+}
+
+impl TypeContract {
+    /// Whether it is listed without being named.
+    pub fn is_on(&self) -> bool {
+        self.off_because.is_none()
+    }
 }
 
 /// A version of Graph.

@@ -46,8 +46,8 @@ pub(crate) struct TypeEntry {
     pub(crate) key: String,
     pub(crate) name: String,
     pub(crate) category: String,
-    #[serde(default = "yes")]
-    pub(crate) enabled: bool,
+    /// Why it is listed only when it is named.
+    pub(crate) off_unless_named: Option<String>,
     pub(crate) display_name: Option<String>,
     pub(crate) platform: PlatformRule,
     #[serde(rename = "match")]
@@ -55,10 +55,6 @@ pub(crate) struct TypeEntry {
     /// What this type keeps beyond the path's.
     #[serde(default)]
     pub(crate) meta: BTreeMap<String, MetaKind>,
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// Reads a data file, or says at which line and entry it can't be read.

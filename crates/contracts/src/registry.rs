@@ -100,7 +100,7 @@ impl Registry {
         let known = |(_, known): (&PathContract, &TypeContract)| KnownType {
             policy_type: known.policy_type.clone(),
             category: known.category.clone(),
-            enabled: known.enabled,
+            enabled: known.is_on(),
         };
         self.types().map(known).collect()
     }

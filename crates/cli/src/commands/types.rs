@@ -20,30 +20,37 @@ pub(crate) fn run(screen: &mut Screen) -> Result<Exit, Problem> {
                     "path": path.path,
                     "api_version": path.api_version.as_str(),
                     "permission": path.permission,
-                    "enabled": known.enabled,
+                    "enabled": known.is_on(),
+                    "off_because": known.off_because,
                 })
             })
             .collect();
         screen.json(&json!({ "types": types }))?;
         return Ok(Exit::Success);
     }
-    let mut table = screen.table(&["TYPE", "CATEGORY", "LISTED", "PERMISSION", "PATH"]);
+    let why = if screen.is_wide() { &["WHY ONLY BY NAME"][..] } else { &[] };
+    let mut table = screen.table(&[&["TYPE", "CATEGORY", "LISTED", "PERMISSION", "PATH"], why].concat());
     let (mut on, mut off) = (0, 0);
     for (path, known) in registry.types() {
-        *(if known.enabled { &mut on } else { &mut off }) += 1;
-        table.line([
+        *(if known.is_on() { &mut on } else { &mut off }) += 1;
+        let mut line = vec![
             known.policy_type.to_string(),
             known.category.to_string(),
-            if known.enabled { "always" } else { "by name" }.to_owned(),
+            if known.is_on() { "always" } else { "by name" }.to_owned(),
             path.permission.clone(),
             format!("{}{}", path.api_version.as_str(), path.path),
-        ]);
+        ];
+        if screen.is_wide() {
+            line.push(known.off_because.clone().unwrap_or_default());
+        }
+        table.line(line);
     }
     screen.show(&table)?;
     screen.line("")?;
     screen.line(format!(
-        "{} listed by default; {off} only when named with --types, because their permission exposes more than names",
-        count(on, "type", "types")
+        "{} listed by default; {off} only when named with --types{}",
+        count(on, "type", "types"),
+        if screen.is_wide() { "" } else { " (--wide says why)" }
     ))?;
     Ok(Exit::Success)
 }

@@ -58,7 +58,7 @@ evidence = ["made up"]
 key = "jam"
 name = "jam"
 category = "Preserves"
-enabled = false
+off_unless_named = "too sweet"
 display_name = "label.text"
 platform = "none"
 match = { odata_type = ["jam"] }

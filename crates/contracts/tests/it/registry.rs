@@ -65,6 +65,7 @@ fn with(old: &str, new: &str) -> String {
 )]
 #[case::secret("isRed = \"boolean\"", "clientSecret = { text = 99 }", "meta `clientSecret`: a text of this name can hold anything")]
 #[case::inside_each_other("isRed = \"boolean\"", "label = { text = 9 }", "lie inside each other")]
+#[case::no_reason("\"too sweet\"", "\" \"", "`off_unless_named` says why")]
 #[case::inside_the_name("\"label.text\"", "\"id.text\"", "lie inside each other")]
 fn a_data_file_that_says_what_a_contract_cannot_is_refused_by_entry(#[case] old: &str, #[case] new: &str, #[case] problem: &str) {
     let refusal = refusal(&with(old, new));
@@ -73,7 +74,7 @@ fn a_data_file_that_says_what_a_contract_cannot_is_refused_by_entry(#[case] old:
 
 #[rstest]
 #[case::unknown_path_key("page_size = 100", "pagesize = 100", "unknown field `pagesize`")]
-#[case::unknown_type_key("enabled = false", "enable = false", "unknown field `enable`")]
+#[case::unknown_type_key("off_unless_named = \"too sweet\"", "enabled = false", "unknown field `enabled`")]
 #[case::unknown_version("\"beta\"", "\"v2.0\"", "unknown variant `v2.0`, expected `v1.0` or `beta`")]
 #[case::unknown_workload("workload = \"intune\"", "workload = \"teams\"", "unknown variant `teams`")]
 #[case::unknown_kind("\"boolean\"", "\"bool\"", "unknown variant `bool`")]
@@ -88,7 +89,7 @@ fn r08_a_data_file_of_another_shape_is_refused_by_line(#[case] old: &str, #[case
 
 #[test]
 fn a_fault_of_shape_names_the_entry_it_is_in() {
-    let refusal = refusal(&with("enabled = false", "enabled = 1"));
+    let refusal = refusal(&with("off_unless_named = \"too sweet\"", "off_unless_named = 1"));
     assert!(refusal.contains(r#"(path = "/fruit/jams", key = "jam"): "#), "{refusal}");
 }
 

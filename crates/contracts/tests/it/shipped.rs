@@ -11,38 +11,70 @@ fn keys(filter: impl Fn(&lastseen_contracts::PathContract, &lastseen_contracts::
 
 #[test]
 fn the_shipped_registry_can_be_read_and_is_of_some_size() {
-    assert!(Registry::builtin().types().count() >= 45);
+    assert!(Registry::builtin().types().count() >= 110);
 }
 
 #[test]
 fn types_whose_permission_exposes_bodies_are_off_unless_named() {
     let scripts = keys(|path, _| path.permission == "DeviceManagementScripts.Read.All");
     assert!(!scripts.is_empty());
-    assert!(scripts.is_disjoint(&keys(|_, known| known.enabled)));
+    assert!(scripts.is_disjoint(&keys(|_, known| known.is_on())));
 }
 
 #[test]
 fn what_is_off_unless_named() {
     let off = [
         "androidDeviceOwnerEnrollmentProfile",
+        "androidForWorkEnrollmentProfile",
+        "androidForWorkSettings",
+        "androidManagedAppProtection",
         "applePushNotificationCertificate",
         "authenticationContext",
         "authenticationStrengthPolicy",
+        "certificateConnector",
+        "chromeOSOnboardingSettings",
+        "cloudCertificationAuthority",
+        "configurationPolicyTemplate",
+        "dataSharingConsent",
+        "defaultManagedAppProtection",
         "deviceComplianceScript",
         "deviceCustomAttributeShellScript",
         "deviceHealthScript",
         "deviceManagementScript",
+        "deviceManagementTemplate",
         "deviceRegistrationPolicy",
         "deviceShellScript",
+        "domainJoinConnector",
+        "embeddedSIMActivationCodePool",
+        "enterpriseCodeSigningCertificate",
+        "groupPolicyMigrationReport",
+        "importedDeviceIdentity",
+        "inventoryPolicy",
+        "iosLobAppProvisioningConfiguration",
+        "iosManagedAppProtection",
+        "managedEBookCategory",
+        "mdmWindowsInformationProtectionPolicy",
+        "microsoftTunnelConfiguration",
+        "microsoftTunnelSite",
+        "ndesConnector",
+        "remoteAssistanceSettings",
+        "resourceAccessProfile",
+        "serviceNowConnection",
+        "termsOfUseAgreement",
+        "userExperienceAnalyticsBaseline",
         "vppToken",
+        "windowsInformationProtectionPolicy",
+        "windowsManagedAppProtection",
+        "zebraFotaConnector",
+        "zebraFotaDeployment",
     ];
-    assert_eq!(keys(|_, known| !known.enabled), off.map(str::to_owned).into());
+    assert_eq!(keys(|_, known| !known.is_on()), off.map(str::to_owned).into());
 }
 
 #[test]
 fn every_enabled_type_has_a_category_that_selects_it() {
     let mut categories: BTreeMap<&str, usize> = BTreeMap::new();
-    for (_, known) in Registry::builtin().types().filter(|(_, known)| known.enabled) {
+    for (_, known) in Registry::builtin().types().filter(|(_, known)| known.is_on()) {
         *categories.entry(known.category.as_str()).or_default() += 1;
     }
     let names: Vec<&str> = categories.into_keys().collect();
@@ -179,12 +211,142 @@ fn there_are_singletons_views_and_types_without_a_name() {
     "assignmentFilter",
     Some("windows")
 )]
+#[case(
+    "/deviceManagement/configurationPolicyTemplates",
+    r#"{"id":"1_1","displayName":"n","platforms":"windows10","templateFamily":"baseline","version":1}"#,
+    "configurationPolicyTemplate",
+    Some("windows")
+)]
+#[case(
+    "/deviceManagement/groupPolicyMigrationReports",
+    r#"{"id":"1","displayName":"n","migrationReadiness":"partial"}"#,
+    "groupPolicyMigrationReport",
+    Some("windows")
+)]
+#[case("/deviceManagement/inventoryPolicies", r#"{"id":"1","name":"n","platforms":"macOS"}"#, "inventoryPolicy", Some("macos"))]
+#[case(
+    "/deviceManagement/resourceAccessProfiles",
+    r##"{"id":"1","@odata.type":"#microsoft.graph.windows10XWifiConfiguration","displayName":"n"}"##,
+    "resourceAccessProfile",
+    Some("windows")
+)]
+#[case(
+    "/deviceManagement/templates",
+    r##"{"id":"1","@odata.type":"#microsoft.graph.securityBaselineTemplate","displayName":"n","platformType":"windows10AndLater"}"##,
+    "deviceManagementTemplate",
+    Some("windows")
+)]
+#[case(
+    "/deviceAppManagement/iosManagedAppProtections",
+    r#"{"id":"T_1","displayName":"n","targetedAppManagementLevels":"unspecified"}"#,
+    "iosManagedAppProtection",
+    Some("ios")
+)]
+#[case(
+    "/deviceAppManagement/androidManagedAppProtections",
+    r#"{"id":"T_1","displayName":"n","isAssigned":true}"#,
+    "androidManagedAppProtection",
+    Some("android")
+)]
+#[case(
+    "/deviceAppManagement/windowsManagedAppProtections",
+    r#"{"id":"T_1","displayName":"n","deployedAppCount":1}"#,
+    "windowsManagedAppProtection",
+    Some("windows")
+)]
+#[case(
+    "/deviceAppManagement/mdmWindowsInformationProtectionPolicies",
+    r#"{"id":"T_1","displayName":"n"}"#,
+    "mdmWindowsInformationProtectionPolicy",
+    Some("windows")
+)]
+#[case(
+    "/deviceAppManagement/windowsInformationProtectionPolicies",
+    r#"{"id":"T_1","displayName":"n"}"#,
+    "windowsInformationProtectionPolicy",
+    Some("windows")
+)]
+#[case("/deviceAppManagement/defaultManagedAppProtections", r#"{"id":"T_1","displayName":"n"}"#, "defaultManagedAppProtection", None)]
+#[case("/deviceAppManagement/managedEBookCategories", r#"{"id":"1","displayName":"n"}"#, "managedEBookCategory", None)]
+#[case(
+    "/deviceAppManagement/iosLobAppProvisioningConfigurations",
+    r#"{"id":"1","displayName":"n","version":1}"#,
+    "iosLobAppProvisioningConfiguration",
+    Some("ios")
+)]
+#[case(
+    "/deviceManagement/androidForWorkEnrollmentProfiles",
+    r#"{"id":"1","displayName":"n","enrolledDeviceCount":0}"#,
+    "androidForWorkEnrollmentProfile",
+    Some("android")
+)]
+#[case(
+    "/deviceManagement/androidForWorkSettings",
+    r#"{"ownerOrganizationName":"n","bindStatus":"notBound"}"#,
+    "androidForWorkSettings",
+    Some("android")
+)]
+#[case("/deviceManagement/embeddedSIMActivationCodePools", r#"{"id":"1","displayName":"n"}"#, "embeddedSIMActivationCodePool", None)]
+#[case("/deviceManagement/zebraFotaDeployments", r#"{"id":"1","displayName":"n"}"#, "zebraFotaDeployment", Some("android"))]
+#[case("/deviceManagement/ndesConnectors", r#"{"id":"1","displayName":"n","state":"active"}"#, "ndesConnector", None)]
+#[case("/deviceManagement/certificateConnectorDetails", r#"{"id":"1","connectorName":"n"}"#, "certificateConnector", None)]
+#[case("/deviceManagement/domainJoinConnectors", r#"{"id":"1","displayName":"n","version":"6.2"}"#, "domainJoinConnector", Some("windows"))]
+#[case("/deviceManagement/microsoftTunnelConfigurations", r#"{"id":"1","displayName":"n"}"#, "microsoftTunnelConfiguration", None)]
+#[case("/deviceManagement/microsoftTunnelSites", r#"{"id":"1","displayName":"n","upgradeAvailable":true}"#, "microsoftTunnelSite", None)]
+#[case("/deviceManagement/cloudCertificationAuthority", r#"{"id":"1","displayName":"n"}"#, "cloudCertificationAuthority", None)]
+#[case("/deviceManagement/dataSharingConsents", r#"{"id":"1","serviceDisplayName":"n","granted":true}"#, "dataSharingConsent", None)]
+#[case(
+    "/deviceManagement/userExperienceAnalyticsBaselines",
+    r#"{"id":"1","displayName":"n","isBuiltIn":true}"#,
+    "userExperienceAnalyticsBaseline",
+    None
+)]
+#[case("/identityGovernance/termsOfUse/agreements", r#"{"id":"1","displayName":"n"}"#, "termsOfUseAgreement", None)]
 fn real_shapes_are_filed_under_their_type(#[case] path: &str, #[case] object: &str, #[case] key: &str, #[case] platform: Option<&str>) {
     let contract = Registry::builtin().paths().iter().find(|contract| contract.path == path).expect("shipped");
     let seen = contract.observe(object).expect("observed");
     assert_eq!(contract.types[seen.type_index].policy_type.as_str(), key);
     assert_eq!(seen.observation.platform.as_deref(), platform);
     assert!(seen.observation.display_name.is_some());
+}
+
+// What is secret, a person's or a device's in an answer, and all that is kept of it.
+#[rstest]
+#[case(
+    "/deviceAppManagement/enterpriseCodeSigningCertificates",
+    r#"{"id":"1","subjectName":"E=a@b.example","issuer":"E=c@d.example","content":"AAAA","status":"provisioned"}"#,
+    r#"{"status":"provisioned"}"#
+)]
+#[case(
+    "/deviceManagement/chromeOSOnboardingSettings",
+    r#"{"id":"1","ownerUserPrincipalName":"a@b.example","onboardingStatus":"onboarded"}"#,
+    r#"{"onboardingStatus":"onboarded"}"#
+)]
+#[case(
+    "/deviceManagement/importedDeviceIdentities",
+    r#"{"id":"1","importedDeviceIdentifier":"490154203237518","description":"a","platform":"ios"}"#,
+    r#"{"platform":"ios"}"#
+)]
+#[case(
+    "/deviceManagement/zebraFotaConnector",
+    r#"{"id":"1","enrollmentToken":"a","enrollmentAuthorizationUrl":"https://b.example","state":"connected"}"#,
+    r#"{"state":"connected"}"#
+)]
+#[case(
+    "/deviceManagement/remoteAssistanceSettings",
+    r#"{"id":"1","remoteAssistanceState":"enabled","blockChat":true}"#,
+    r#"{"blockChat":true,"remoteAssistanceState":"enabled"}"#
+)]
+#[case(
+    "/deviceManagement/serviceNowConnections",
+    r#"{"id":"1","instanceUrl":"https://a.example","authenticationMethod":{"appId":"b"},"serviceNowConnectionStatus":"enabled"}"#,
+    r#"{"serviceNowConnectionStatus":"enabled"}"#
+)]
+fn i18_what_has_no_harmless_name_has_none(#[case] path: &str, #[case] object: &str, #[case] kept: &str) {
+    let contract = Registry::builtin().paths().iter().find(|contract| contract.path == path).expect("shipped");
+    let seen = contract.observe(object).expect("observed");
+    assert_eq!(seen.observation.display_name, None);
+    assert_eq!(seen.observation.meta.as_str(), kept);
 }
 
 #[test]
