@@ -254,7 +254,7 @@ pub(crate) fn path(path: &str) -> PathContract {
             policy_type: "thing".parse().expect("a key"),
             name: "thing".into(),
             category: "Things".parse().expect("a key"),
-            enabled: true,
+            off_because: None,
             display_name_field: Some("displayName".into()),
             platform: PlatformRule::None,
             matches: None,
