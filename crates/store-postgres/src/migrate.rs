@@ -85,10 +85,11 @@ pub async fn migrate_to(owner: &PostgresAddress, app_role: &str, version: i64) -
     if version >= WALLS_FROM {
         raise_walls(&mut tx).await.map_err(of_statement)?;
     }
-    record_version(&mut tx, version.max(from.unwrap_or_default())).await.map_err(of_statement)?;
+    let to = version.max(from.unwrap_or_default());
+    record_version(&mut tx, to).await.map_err(of_statement)?;
     grant(&mut tx, app_role).await.map_err(of_statement)?;
     tx.commit().await.map_err(of_statement)?;
-    Ok(Migrated { from, to: version.max(from.unwrap_or_default()) })
+    Ok(Migrated { from, to })
 }
 
 /// Goes on only when the schema is there, serves this program, and holds its walls.
