@@ -3,6 +3,7 @@
 //! Everything here is a value or a pure function. Nothing knows SQL, HTTP or a clock; a rule that needs a time or a number
 //! takes it as an argument. The rules are those of the semantics the project was built to; each module names its part.
 
+pub mod access;
 pub mod bitmap;
 pub mod error_code;
 pub mod evidence;
@@ -15,6 +16,7 @@ pub mod selection;
 pub mod suggest;
 pub mod time;
 
+pub use access::{ClientId, Cloud, CredentialRef, SecretPlace};
 pub use bitmap::OrdinalBitmap;
 pub use error_code::{ErrorCode, ErrorContext, GraphCode};
 pub use evidence::Evidence;
