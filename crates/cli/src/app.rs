@@ -67,18 +67,24 @@ impl App {
         self.open().await
     }
 
-    /// The tenant of a question: the one named, else the only one the database knows.
+    /// The tenant of a question: the one named, else the only one the database knows. A removed tenant must be named: what was seen of
+    /// it can still be asked for, but it is never meant by saying nothing.
     pub(crate) async fn known_tenant(&self, store: &dyn Store) -> Result<Tenant, Problem> {
         let known = store.tenants().await?;
-        match (self.tenant, known.as_slice()) {
+        let active: Vec<&TenantRecord> = active(&known).collect();
+        match (self.tenant, active.as_slice()) {
             (Some(tenant), _) => match known.iter().find(|known| known.tenant_id == tenant) {
                 Some(record) => Ok(self.tenant_of(record.tenant_id, &known)),
-                None => Err(Problem::usage(format!("this database does not know the tenant {tenant}")).next(match known.as_slice() {
+                None => Err(Problem::usage(format!("this database does not know the tenant {tenant}")).next(match active.as_slice() {
                     [] => "sync it first: lastseen sync --tenant <GUID>".to_owned(),
-                    known => format!("name one of these with --tenant:\n{}", names(known, &self.config.names)),
+                    active => format!("name one of these with --tenant:\n{}", names(active, &self.config.names)),
                 })),
             },
             (None, [only]) => Ok(self.tenant_of(only.tenant_id, &known)),
+            (None, []) if !known.is_empty() => Err(Problem::usage("every tenant that this database knows was removed").next(format!(
+                "name one with --tenant to see what was seen of it:\n{}",
+                names(&known.iter().collect::<Vec<_>>(), &self.config.names)
+            ))),
             (None, []) => Err(Problem::usage("this database knows no tenant yet").next("sync one: lastseen sync --tenant <GUID>")),
             (None, several) => Err(Problem::usage("this database knows several tenants")
                 .next(format!("name one of these with --tenant:\n{}", names(several, &self.config.names)))),
@@ -101,8 +107,13 @@ impl App {
     }
 }
 
-fn names(known: &[TenantRecord], names: &BTreeMap<TenantId, String>) -> String {
-    let line = |record: &TenantRecord| {
+/// The tenants that were not removed.
+pub(crate) fn active(known: &[TenantRecord]) -> impl Iterator<Item = &TenantRecord> {
+    known.iter().filter(|record| !record.is_removed())
+}
+
+fn names(known: &[&TenantRecord], names: &BTreeMap<TenantId, String>) -> String {
+    let line = |record: &&TenantRecord| {
         let name = names.get(&record.tenant_id).or(record.name.as_ref()).map(|name| format!("  {name}")).unwrap_or_default();
         format!("{}{name}", record.tenant_id)
     };

@@ -100,6 +100,19 @@ macro_rules! conformance_tests {
                 i10_of_two_workers_that_race_for_a_queued_run_one_gets_it
                 r12_limits_hold_exactly_under_16_workers_racing_1000_starts
             }
+            tenants {
+                a_tenant_is_added_changed_and_cleared_field_by_field
+                a_limit_outside_of_its_bounds_is_refused_and_nothing_changes
+                a_removed_tenant_keeps_what_was_seen_and_gets_no_run
+                a_removal_cancels_what_is_pending_and_lets_what_runs_end
+                a_removal_twice_changes_nothing_and_a_stranger_has_none
+                registering_a_removed_tenant_does_not_bring_it_back_and_setting_it_does
+                a_pending_run_of_a_removed_tenant_is_neither_shown_nor_claimed
+                r12_a_tenants_own_limit_outweighs_the_one_for_all
+                r05_changes_and_a_removal_of_one_tenant_leave_the_other_as_it_is
+                of_a_removal_and_starts_that_race_no_run_is_left_pending
+                what_no_tenant_can_have_is_refused_or_told_by_table_column_and_key
+            }
             missing {
                 i09_before_the_first_completed_run_there_is_no_baseline
                 i09_a_skipped_run_is_no_baseline

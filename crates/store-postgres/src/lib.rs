@@ -27,6 +27,7 @@ mod reap;
 mod rows;
 mod settings;
 mod start;
+mod tenants;
 mod transaction;
 
 use std::time::Duration;
@@ -35,8 +36,8 @@ use async_trait::async_trait;
 use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId};
 use lastseen_store::{
     Acknowledgement, Claim, ClaimTerms, DatabaseClock, Enqueued, Explanation, FinishRun, ItemPage, ItemQuery, Lease, ListingFailure,
-    Missing, MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Result, Retention, RunDetail,
-    RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, StoreError, TenantRecord, TenantScope,
+    Missing, MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Result, Retention, RunDetail,
+    RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord, TenantScope,
 };
 use sqlx::PgPool;
 
@@ -66,7 +67,7 @@ impl Store for PostgresStore {
     }
 
     async fn tenants(&self) -> Result<Vec<TenantRecord>> {
-        bounded(fleet::tenants(self)).await
+        bounded(tenants::tenants(self)).await
     }
 
     async fn reap_expired(&self) -> Result<Reaped> {
@@ -74,7 +75,19 @@ impl Store for PostgresStore {
     }
 
     async fn register_tenant(&self, scope: &TenantScope, name: Option<&str>) -> Result<()> {
-        bounded(fleet::register_tenant(self, scope, name)).await
+        bounded(tenants::register_tenant(self, scope, name)).await
+    }
+
+    async fn tenant(&self, scope: &TenantScope) -> Result<Option<TenantRecord>> {
+        bounded(tenants::tenant(self, scope)).await
+    }
+
+    async fn set_tenant(&self, scope: &TenantScope, change: &TenantChange) -> Result<TenantRecord> {
+        bounded(tenants::set_tenant(self, scope, change)).await
+    }
+
+    async fn remove_tenant(&self, scope: &TenantScope) -> Result<Option<Removal>> {
+        bounded(tenants::remove_tenant(self, scope)).await
     }
 
     async fn start_run(&self, scope: &TenantScope, run: &NewRun, terms: &ClaimTerms) -> Result<Start> {

@@ -32,6 +32,7 @@ mod queue;
 mod reap;
 mod rows;
 mod start;
+mod tenants;
 mod transaction;
 
 use std::path::PathBuf;
@@ -41,8 +42,8 @@ use async_trait::async_trait;
 use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId};
 use lastseen_store::{
     Acknowledgement, Claim, ClaimTerms, DatabaseClock, Enqueued, Explanation, FinishRun, ItemPage, ItemQuery, Lease, ListingFailure,
-    Missing, MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Result, Retention, RunDetail,
-    RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, TenantRecord, TenantScope,
+    Missing, MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Result, Retention, RunDetail,
+    RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, TenantChange, TenantRecord, TenantScope,
 };
 use sqlx::SqlitePool;
 
@@ -65,7 +66,7 @@ impl Store for SqliteStore {
     }
 
     async fn tenants(&self) -> Result<Vec<TenantRecord>> {
-        fleet::tenants(self).await
+        tenants::tenants(self).await
     }
 
     async fn reap_expired(&self) -> Result<Reaped> {
@@ -77,7 +78,19 @@ impl Store for SqliteStore {
     }
 
     async fn register_tenant(&self, scope: &TenantScope, name: Option<&str>) -> Result<()> {
-        fleet::register_tenant(self, scope, name).await
+        tenants::register_tenant(self, scope, name).await
+    }
+
+    async fn tenant(&self, scope: &TenantScope) -> Result<Option<TenantRecord>> {
+        tenants::tenant(self, scope).await
+    }
+
+    async fn set_tenant(&self, scope: &TenantScope, change: &TenantChange) -> Result<TenantRecord> {
+        tenants::set_tenant(self, scope, change).await
+    }
+
+    async fn remove_tenant(&self, scope: &TenantScope) -> Result<Option<Removal>> {
+        tenants::remove_tenant(self, scope).await
     }
 
     async fn start_run(&self, scope: &TenantScope, run: &NewRun, terms: &ClaimTerms) -> Result<Start> {

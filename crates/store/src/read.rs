@@ -7,15 +7,6 @@ use lastseen_model::{
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// A tenant the database knows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct TenantRecord {
-    /// Its id.
-    pub tenant_id: TenantId,
-    /// Its name, where one was given.
-    pub name: Option<String>,
-}
-
 /// A selection that was used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SelectionRecord {

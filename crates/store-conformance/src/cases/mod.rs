@@ -11,3 +11,4 @@ pub(crate) mod missing;
 pub(crate) mod pages;
 pub(crate) mod queue;
 pub(crate) mod retention;
+pub(crate) mod tenants;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use lastseen_model::{ExternalId, Guard, PolicyType, RunId, TenantId};
 use lastseen_store::{
-    Acknowledgement, ClaimTerms, FinishRun, ListingFailure, NewRun, PageRecord, PageStored, Pruned, Reaped, Retention, RunDetail,
+    Acknowledgement, ClaimTerms, FinishRun, ListingFailure, NewRun, PageRecord, PageStored, Pruned, Reaped, Removal, Retention, RunDetail,
+    TenantChange, TenantRecord,
 };
 
 use crate::model::{ClaimSaid, Model, Refusal, StartSaid};
@@ -38,6 +39,10 @@ pub(crate) enum Command {
     Unacknowledge(PolicyType, ExternalId),
     /// `prune`
     Prune(Retention),
+    /// `set_tenant`
+    SetTenant(TenantChange),
+    /// `remove_tenant`
+    RemoveTenant,
 }
 
 /// What came of a command.
@@ -65,6 +70,10 @@ pub(crate) enum Effect {
     Reaped(Reaped),
     /// What was pruned.
     Pruned(Pruned),
+    /// The tenant as it is.
+    Tenant(Box<TenantRecord>),
+    /// What a removal did.
+    Removed(Option<Removal>),
     /// Nothing was written.
     Refused(Refusal),
 }
@@ -79,9 +88,10 @@ impl Model {
                 StartSaid::Claimed => Effect::Claimed,
                 StartSaid::Skipped => detail(self, new.run_id),
                 StartSaid::Waiting(code) => Effect::Waiting(code),
+                StartSaid::TenantRemoved => Effect::Refused(Refusal::TenantRemoved),
             },
             Command::Enqueue(new, guard) => {
-                let queued = self.enqueue(tenant, new, *guard);
+                let Some(queued) = self.enqueue(tenant, new, *guard) else { return Effect::Refused(Refusal::TenantRemoved) };
                 let run = self.detail(tenant, new.run_id).map(Box::new);
                 run.map_or(Effect::NoSuchRun, if queued { Effect::Queued } else { Effect::NotClaimed })
             }
@@ -106,6 +116,8 @@ impl Model {
                 Effect::Flag(self.unacknowledge(tenant, &(policy_type.clone(), external_id.clone())))
             }
             Command::Prune(retention) => Effect::Pruned(self.prune(tenant, retention)),
+            Command::SetTenant(change) => Effect::Tenant(Box::new(self.set_tenant(tenant, change))),
+            Command::RemoveTenant => Effect::Removed(self.remove_tenant(tenant)),
         }
     }
 }

@@ -17,6 +17,11 @@ pub(crate) const QUEUED_AND_CLAIMED: &str = "queue: claimed";
 /// A run in the queue that no worker may try for now.
 pub(crate) const QUEUED_BEHIND_A_LIMIT: &str = "queue: behind a limit";
 
+/// A tenant that was removed while a run of it was pending.
+const REMOVED_WITH_PENDING: &str = "removed: with a pending run";
+/// A tenant that was removed while a run of it went on.
+const REMOVED_WITH_RUNNING: &str = "removed: with a running run";
+
 /// How often each thing was met.
 #[derive(Debug, Default)]
 pub(crate) struct Tally(BTreeMap<String, u64>);
@@ -69,7 +74,15 @@ impl Tally {
             }
             Effect::Page(lastseen_store::PageStored::AlreadyStored) => self.met("page: already stored"),
             Effect::Page(lastseen_store::PageStored::Stored { changed, .. }) if *changed > 0 => self.met("page: changed"),
-            Effect::Page(_) | Effect::Reaped(_) | Effect::NoSuchRun | Effect::Flag(_) | Effect::Done => {}
+            Effect::Removed(Some(removal)) if !removal.cancelled.is_empty() => self.met(REMOVED_WITH_PENDING),
+            Effect::Removed(Some(removal)) if !removal.running.is_empty() => self.met(REMOVED_WITH_RUNNING),
+            Effect::Page(_)
+            | Effect::Reaped(_)
+            | Effect::Removed(_)
+            | Effect::Tenant(_)
+            | Effect::NoSuchRun
+            | Effect::Flag(_)
+            | Effect::Done => {}
         }
     }
 
@@ -106,6 +119,9 @@ impl Tally {
             QUEUED_BEHIND_A_LIMIT,
             "refused: LeaseLost",
             "refused: OutOfOrder",
+            "refused: TenantRemoved",
+            REMOVED_WITH_PENDING,
+            REMOVED_WITH_RUNNING,
             "reaped: failed",
             "page: already stored",
             "page: changed",

@@ -88,14 +88,14 @@ impl Database {
         pool.close().await;
     }
 
-    /// Every row of every table, as text.
+    /// Every row of every table, as text; a column without a value is left out, so that one that a step adds makes no difference.
     pub(crate) async fn dump(&self) -> Vec<String> {
         let pool = self.superuser().await;
         let mut rows = Vec::new();
         for table in
             ["tenants", "policy_types", "selections", "sync_runs", "run_errors", "listings", "ordinals", "catalogue", "acknowledgements"]
         {
-            let sql = AssertSqlSafe(format!("SELECT '{table} ' || t::text FROM {table} t ORDER BY 1"));
+            let sql = AssertSqlSafe(format!("SELECT '{table} ' || jsonb_strip_nulls(to_jsonb(t))::text FROM {table} t ORDER BY 1"));
             rows.extend(sqlx::query_scalar::<_, String>(sql).fetch_all(&pool).await.expect("rows"));
         }
         pool.close().await;
