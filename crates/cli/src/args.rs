@@ -1,5 +1,7 @@
 //! The command line's words.
 
+mod tenant;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -10,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use lastseen_model::listing::UnknownWord;
 use lastseen_model::{Confidence, ExternalId, PolicyType, Reference, RunStatus, SelectionHash, TenantId};
 
+pub(crate) use self::tenant::{AddTenant, TenantCommand, Unset};
 use crate::config::parse_length;
 
 /// What was last seen in every Intune tenant, what is missing since, and how far to trust that.
@@ -118,6 +121,9 @@ Example:
 To be run with the owner's address, before a newer Lastseen is started; as often as you like. The roles and the database must exist:
 docs/operations.md says how to make them. A SQLite file is migrated by whoever opens it.")]
     Migrate(Migrate),
+    /// Make tenants known, change how they are reached, take them out
+    #[command(subcommand)]
+    Tenant(TenantCommand),
     /// List sync runs, or show one
     #[command(args_conflicts_with_subcommands = true)]
     Runs(Runs),

@@ -6,6 +6,7 @@ pub(crate) mod hash;
 pub(crate) mod items;
 pub(crate) mod migrate;
 pub(crate) mod missing;
+mod purge;
 pub(crate) mod queue;
 pub(crate) mod runs;
 pub(crate) mod selections;
@@ -13,6 +14,7 @@ pub(crate) mod serve;
 pub(crate) mod simulate;
 pub(crate) mod sync;
 mod tally;
+pub(crate) mod tenant;
 pub(crate) mod types;
 
 use crate::app::App;
@@ -32,6 +34,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Problem> {
         Command::Sync(args) => with_database(&cli.global, async |app| sync::run(app, args, &mut screen).await).await,
         Command::Migrate(args) => with_database(&cli.global, async |app| migrate::run(app, args, &mut screen).await).await,
         Command::Serve(args) => with_database(&cli.global, async |app| serve::run(app, args).await).await,
+        Command::Tenant(args) => with_database(&cli.global, async |app| tenant::run(app, args, &mut screen).await).await,
         Command::Runs(args) => with_database(&cli.global, async |app| runs::run(app, args, &mut screen).await).await,
         Command::Items(args) => with_database(&cli.global, async |app| items::run(app, args, &mut screen).await).await,
         Command::Selections => with_database(&cli.global, async |app| selections::run(app, &mut screen).await).await,

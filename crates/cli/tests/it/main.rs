@@ -6,5 +6,6 @@ mod faults;
 mod postgres;
 mod several;
 mod support;
+mod tenants;
 mod twin;
 mod worker;

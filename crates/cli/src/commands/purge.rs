@@ -1,0 +1,70 @@
+//! `lastseen tenant purge`: deletes everything that is known of a tenant, after its GUID was typed again.
+
+use std::io::{BufRead, IsTerminal};
+
+use lastseen_model::TenantId;
+use lastseen_store::{Purged, StoreError};
+use serde_json::json;
+
+use crate::app::App;
+use crate::commands::tenant::{same_tenant, unknown};
+use crate::config::Database;
+use crate::exit::Exit;
+use crate::output::{Screen, count, say};
+use crate::problem::Problem;
+
+/// A GUID is 36 characters; more than this was not typed for one.
+const TYPED_CAP: u64 = 128;
+
+pub(crate) async fn run(app: &App, guid: TenantId, confirm: Option<&str>, screen: &mut Screen) -> Result<Exit, Problem> {
+    same_tenant(app, guid)?;
+    let database = &app.config.database;
+    if let Some(path) = database.missing_file() {
+        return Err(Problem::usage(format!("there is no database at {}", path.display())).next("name another with --database"));
+    }
+    let typed = match confirm {
+        Some(typed) => typed.to_owned(),
+        None => ask(guid, database)?,
+    };
+    if typed.trim().parse::<TenantId>() != Ok(guid) {
+        return Err(Problem::usage("what was typed is not the tenant's GUID; nothing was deleted").next("run the command again"));
+    }
+    let purged = match database {
+        Database::File(path) => lastseen_store_sqlite::purge(path, guid).await,
+        Database::Server(owner, _) => lastseen_store_postgres::purge(owner, guid).await,
+    };
+    let purged: Purged = purged.map_err(refused)?.ok_or_else(|| unknown(guid))?;
+    if screen.is_json() {
+        screen.json(&json!({ "tenant_id": guid, "deleted": purged.rows }))?;
+        return Ok(Exit::Success);
+    }
+    screen.line(format!("{guid}: everything was deleted"))?;
+    for (table, rows) in &purged.rows {
+        screen.line(format!("  {table:18} {}", count(*rows, "row", "rows")))?;
+    }
+    Ok(Exit::Success)
+}
+
+/// Asks for the GUID on a terminal.
+fn ask(guid: TenantId, database: &Database) -> Result<String, Problem> {
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        return Err(Problem::usage("a purge must be confirmed, and there is no terminal to ask on")
+            .next(format!("say it: lastseen tenant purge {guid} --confirm {guid}")));
+    }
+    say(&format!(
+        "everything that is known of {guid} goes from {database}: items, runs, notes. This can't be undone.\ntype the tenant's GUID to delete it:"
+    ));
+    let mut typed = String::new();
+    std::io::Read::take(stdin.lock(), TYPED_CAP).read_line(&mut typed)?;
+    Ok(typed)
+}
+
+/// Why the owner could not purge.
+fn refused(error: StoreError) -> Problem {
+    match error {
+        StoreError::Forbidden(_) => Problem::usage("this role may not delete; nothing was deleted")
+            .next("name the owner's address: lastseen tenant purge <GUID> --database postgres://<owner>@host/database"),
+        other => other.into(),
+    }
+}
