@@ -7,10 +7,9 @@ use lastseen_contracts::ApiVersion;
 use lastseen_model::{CorrelationId, TenantId};
 use tokio_util::sync::CancellationToken;
 
-use crate::gate::{Gates, locked};
+use crate::budget::{Budgets, locked};
 use crate::session::Session;
 use crate::settings::{Credential, GraphSettings, GraphSetupError};
-use crate::slots::Slots;
 use crate::timer::Timer;
 use crate::token::TokenSlot;
 use crate::transport::Transport;
@@ -31,8 +30,7 @@ pub(crate) struct Inner {
 /// What the sessions of one tenant share.
 pub(crate) struct Tenant {
     pub(crate) token: TokenSlot,
-    pub(crate) slots: Arc<Slots>,
-    pub(crate) gates: Gates,
+    pub(crate) budgets: Budgets,
     /// Paths that refused our `$select` in this tenant.
     without_select: Mutex<HashSet<(ApiVersion, String)>>,
 }
@@ -52,15 +50,14 @@ impl GraphClient {
     /// A session for one run of one tenant. Its requests carry ids made of the correlation id; when `cancel` fires, whatever it
     /// waits for ends with `cancelled`.
     pub fn session(&self, tenant: TenantId, correlation: CorrelationId, cancel: CancellationToken) -> Session {
-        let shared =
-            Arc::clone(locked(&self.0.tenants).entry(tenant).or_insert_with(|| Arc::new(Tenant::new(self.0.settings.tenant_concurrency))));
+        let shared = Arc::clone(locked(&self.0.tenants).entry(tenant).or_insert_with(|| Arc::new(Tenant::new(&self.0.settings))));
         Session::new(Arc::clone(&self.0), tenant, shared, correlation, cancel)
     }
 }
 
 impl Tenant {
-    fn new(concurrency: usize) -> Self {
-        Self { token: TokenSlot::default(), slots: Slots::new(concurrency), gates: Gates::default(), without_select: Mutex::default() }
+    fn new(settings: &GraphSettings) -> Self {
+        Self { token: TokenSlot::default(), budgets: Budgets::new(settings), without_select: Mutex::default() }
     }
 
     /// Whether a path takes `$select` in this tenant, as far as is known.

@@ -4,12 +4,13 @@
 //! page, or a [`GraphFailure`]: a code of the closed set with bounded fields. No text of an answer leaves this crate but the
 //! objects of a page.
 //!
-//! The way of one request: [`Session::pages`] → the tenant's gate (`gate`, `slots`) → the token (`token`, `sign_in`) → the wire
+//! The way of one request: [`Session::pages`] → the tenant's budget (`budget`: `gate`, `slots`) → the token (`token`, `sign_in`) → the wire
 //! (`transport`, `body`) → the one table that judges it (`classify`) → the envelope (`envelope`) and its next link (`link`).
 //! Nothing here knows the store.
 
 mod backoff;
 mod body;
+mod budget;
 mod classify;
 mod client;
 mod depth;

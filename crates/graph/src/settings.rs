@@ -27,8 +27,12 @@ pub struct GraphSettings {
     pub page_cap: u32,
     /// How often a listing begins again at page one when its page token has expired.
     pub restarts: u32,
-    /// How many requests of one tenant are under way at once, at most. Fewer after a 429, and slowly more again.
+    /// How many requests of one tenant and workload are under way at once, at most. It begins with 4, has fewer after a 429, and slowly
+    /// more again.
     pub tenant_concurrency: usize,
+    /// How much of what Graph allows one app in a tenant this process may use, in percent, 1 to 100. Where several processes work on one
+    /// tenant at the same time, their shares should not add up to more.
+    pub share_percent: u32,
 }
 
 impl Default for GraphSettings {
@@ -43,7 +47,8 @@ impl Default for GraphSettings {
             depth_cap: 64,
             page_cap: 10_000,
             restarts: 2,
-            tenant_concurrency: 4,
+            tenant_concurrency: 8,
+            share_percent: 90,
         }
     }
 }
@@ -58,6 +63,7 @@ impl GraphSettings {
             ("depth_cap", self.depth_cap == 0),
             ("page_cap", self.page_cap == 0),
             ("tenant_concurrency", self.tenant_concurrency == 0),
+            ("share_percent", self.share_percent == 0),
         ];
         match nothing.into_iter().find(|(_, zero)| *zero) {
             Some((setting, _)) => Err(GraphSetupError::Zero { setting }),

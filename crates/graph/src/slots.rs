@@ -1,17 +1,20 @@
-//! How many requests of a tenant are under way at once: as many as the setting says, half as many after a 429, and slowly more
-//! again.
+//! How many requests of a bucket are under way at once: a few at first, half as many after a 429, and slowly more up to what the setting
+//! says.
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 
-use crate::gate::locked;
+use crate::budget::locked;
+
+/// How many a bucket begins with. Several tools that asked one tenant for more at once were slower for it (behaviour.md, section 1).
+const AT_FIRST: usize = 4;
 
 /// After so many answers in a row without a 429 one more request may be under way.
 const CALM_ANSWERS: u32 = 50;
 
-/// The slots of one tenant.
+/// The slots of one bucket.
 #[derive(Debug)]
 pub(crate) struct Slots {
     most: usize,
@@ -37,7 +40,7 @@ pub(crate) struct Slot {
 
 impl Slots {
     pub(crate) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, state: Mutex::new(State { limit: most, taken: 0, calm: 0, era: 0 }), freed: Notify::new() })
+        Arc::new(Self { most, state: Mutex::new(State { limit: most.min(AT_FIRST), taken: 0, calm: 0, era: 0 }), freed: Notify::new() })
     }
 
     /// Waits for a slot.
@@ -115,6 +118,7 @@ mod tests {
         let third = taken(&slots);
         assert_eq!(third.len(), 1);
         third[0].throttled();
+        assert!(taken(&slots).is_empty(), "one is always left, and it is in use");
         for _ in 0..CALM_ANSWERS {
             third[0].answered();
         }
@@ -126,6 +130,18 @@ mod tests {
         }
         drop(fourth);
         assert_eq!(taken(&slots).len(), 4, "never more than the setting");
+    }
+
+    #[test]
+    fn a_bucket_begins_with_four_and_grows_to_the_setting_while_all_is_calm() {
+        let slots = Slots::new(6);
+        let first = taken(&slots);
+        assert_eq!(first.len(), AT_FIRST);
+        for _ in 0..CALM_ANSWERS * 10 {
+            first[0].answered();
+        }
+        drop(first);
+        assert_eq!(taken(&slots).len(), 6);
     }
 
     #[tokio::test]

@@ -61,6 +61,8 @@ pub struct ThrottlePlan {
     pub conditional_access_interval: Duration,
     /// What both times are multiplied by, so that tests need not wait for real windows.
     pub scale: f64,
+    /// Whether the client's clock is scaled as well: then `Retry-After` tells the time that a client measures by such a clock.
+    pub clients_clock_too: bool,
 }
 
 impl SizePlan {
@@ -91,13 +93,26 @@ impl Default for SizePlan {
 impl ThrottlePlan {
     /// The published limits: 1,000 requests in 20 s, conditional access one a second.
     pub fn intune() -> Self {
-        Self { requests: 1_000, window: Duration::from_secs(20), conditional_access_interval: Duration::from_secs(1), scale: 1.0 }
+        Self {
+            requests: 1_000,
+            window: Duration::from_secs(20),
+            conditional_access_interval: Duration::from_secs(1),
+            scale: 1.0,
+            clients_clock_too: false,
+        }
     }
 
     /// The same plan with its times multiplied by `scale`.
     #[must_use]
     pub fn scaled(mut self, scale: f64) -> Self {
         self.scale = scale;
+        self
+    }
+
+    /// The same plan, for a client whose clock is scaled as the plan's times are.
+    #[must_use]
+    pub fn with_the_clients_clock(mut self) -> Self {
+        self.clients_clock_too = true;
         self
     }
 }

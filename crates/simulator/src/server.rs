@@ -43,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) throttle: Throttle,
     pub(crate) tokens: TokenEndpoint,
     pub(crate) requests: AtomicU64,
+    /// The origin of the times it records.
+    pub(crate) started: Instant,
     /// Cancelled when the simulator shuts down.
     pub(crate) stop: CancellationToken,
 }
@@ -75,6 +77,7 @@ struct Asked<'a> {
     query: &'a str,
     headers: &'a HeaderMap,
     request_id: String,
+    came: Duration,
 }
 
 /// Answers one request, or breaks its connection.
@@ -83,6 +86,7 @@ pub(crate) async fn handle(
     ConnectInfo(connection): ConnectInfo<ConnectionHandle>,
     request: Request,
 ) -> Response {
+    let came = shared.started.elapsed();
     let (head, body) = request.into_parts();
     let number = shared.requests.fetch_add(1, Ordering::Relaxed);
     let asked = Asked {
@@ -91,17 +95,19 @@ pub(crate) async fn handle(
         query: head.uri.query().unwrap_or_default(),
         headers: &head.headers,
         request_id: Mix::new(shared.seed).and_text("request").and(number).guid().to_string(),
+        came,
     };
     shared.pause(shared.latency).await;
     let verdict = match asked.path.strip_prefix('/').and_then(|path| path.strip_suffix("/oauth2/v2.0/token")) {
         Some(tenant) => shared.sign_in(&asked, tenant, body).await,
         None => shared.graph(&asked),
     };
-    let status = match &verdict.outcome {
-        Outcome::Answer(answer) | Outcome::Later(_, answer) => answer.status.as_u16(),
-        Outcome::Reset | Outcome::Hang => 0,
+    let answer = match &verdict.outcome {
+        Outcome::Answer(answer) | Outcome::Later(_, answer) => Some(answer),
+        Outcome::Reset | Outcome::Hang => None,
     };
-    shared.tally.note(asked.recorded(verdict.tenant, status), verdict.known_path.as_deref());
+    let recorded = asked.recorded(verdict.tenant, answer, shared.started.elapsed());
+    shared.tally.note(recorded, verdict.known_path.as_deref());
     let answer = match verdict.outcome {
         Outcome::Answer(answer) => answer,
         Outcome::Later(wait, answer) => {
@@ -137,7 +143,7 @@ impl Asked<'_> {
         self.headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
     }
 
-    fn recorded(&self, tenant: Option<TenantId>, status: u16) -> Recorded {
+    fn recorded(&self, tenant: Option<TenantId>, answer: Option<&Answer>, answered: Duration) -> Recorded {
         Recorded {
             method: bounded(self.method.as_str()),
             path: bounded(self.path),
@@ -145,7 +151,10 @@ impl Asked<'_> {
             user_agent: self.header("user-agent"),
             client_request_id: self.header("client-request-id"),
             tenant,
-            status,
+            status: answer.map_or(0, |answer| answer.status.as_u16()),
+            retry_after: answer.and_then(|answer| answer.header("Retry-After")).map(bounded),
+            came: self.came,
+            answered,
         }
     }
 

@@ -67,6 +67,7 @@ impl Simulator {
                 started: Instant::now(),
             },
             requests: AtomicU64::new(0),
+            started: Instant::now(),
             stop: stop.clone(),
         });
         let service =

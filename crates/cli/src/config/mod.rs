@@ -201,6 +201,7 @@ fn graph_settings(file: &GraphConfig) -> Result<GraphSettings, Problem> {
         body_cap: between("graph.body_cap_mib", file.body_cap_mib, 1, 1_024)?.map_or(defaults.body_cap, |mib| mib << 20),
         page_cap: between("graph.page_cap", file.page_cap, 1, 1_000_000)?.unwrap_or(defaults.page_cap),
         tenant_concurrency: between("graph.requests_at_once", file.requests_at_once, 1, 64)?.unwrap_or(defaults.tenant_concurrency),
+        share_percent: between("graph.share_percent", file.share_percent, 1, 100)?.unwrap_or(defaults.share_percent),
         ..defaults
     })
 }

@@ -31,11 +31,11 @@ impl Timer for Patient {
         if duration > SHORT {
             pending::<()>().await;
         }
-        self.0.fetch_add(u64::try_from(duration.as_micros()).expect("a short wait"), Ordering::SeqCst);
+        self.0.fetch_add(u64::try_from(duration.as_nanos()).expect("a short wait"), Ordering::SeqCst);
         tokio::task::yield_now().await;
     }
     fn now(&self) -> Duration {
-        Duration::from_micros(self.0.load(Ordering::SeqCst))
+        Duration::from_nanos(self.0.load(Ordering::SeqCst))
     }
 }
 

@@ -4,5 +4,6 @@ mod claim;
 mod lease;
 mod support;
 mod sync;
+mod throttled;
 mod unsteady;
 mod worker;

@@ -22,11 +22,11 @@ pub(crate) struct SwiftTimer(AtomicU64);
 #[async_trait]
 impl Timer for SwiftTimer {
     async fn pause(&self, duration: Duration) {
-        self.0.fetch_add(u64::try_from(duration.as_micros()).expect("a short wait"), Ordering::SeqCst);
+        self.0.fetch_add(u64::try_from(duration.as_nanos()).expect("a short wait"), Ordering::SeqCst);
         tokio::task::yield_now().await;
     }
     fn now(&self) -> Duration {
-        Duration::from_micros(self.0.load(Ordering::SeqCst))
+        Duration::from_nanos(self.0.load(Ordering::SeqCst))
     }
 }
 
@@ -66,7 +66,10 @@ impl World {
     }
 
     pub(crate) async fn with(tenants: Vec<TenantPlan>) -> Self {
-        let config = SimulatorConfig { tenants, record: true, ..SimulatorConfig::default() };
+        Self::started(SimulatorConfig { tenants, record: true, ..SimulatorConfig::default() }).await
+    }
+
+    pub(crate) async fn started(config: SimulatorConfig) -> Self {
         let simulator = Simulator::start(config.clone()).await.expect("the simulator starts");
         let folder = tempfile::tempdir().expect("a folder");
         let clock = ManualClock::starting_at("2026-01-12T09:00:00Z".parse::<Timestamp>().expect("a time"));
