@@ -5,5 +5,6 @@ mod golden;
 mod hostile;
 mod made_up;
 mod observe;
+mod overrides;
 mod registry;
 mod shipped;
