@@ -242,12 +242,6 @@ pub enum Rejection {
 }
 
 impl PathContract {
-    /// Below the version prefix, the path of the one collection that belongs to the parent with this id, which must be encoded as
-    /// one segment. Of a path without a parent, the path.
-    pub fn path_below(&self, parent_id: &str) -> String {
-        self.path.replacen(PARENT_ID, parent_id, 1)
-    }
-
     /// The fields to ask for with `$select`, sorted, without repetition: what any type of the path keeps or is sorted by.
     /// Empty where the endpoint does not honour it. Annotations such as `@odata.type` are not among them: they come unasked,
     /// and naming one is refused. Nor are `assignments`: what is expanded comes whatever is selected.

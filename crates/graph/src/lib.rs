@@ -4,10 +4,11 @@
 //! page, or a [`GraphFailure`]: a code of the closed set with bounded fields. No text of an answer leaves this crate but the
 //! objects of a page.
 //!
-//! The way of one request: [`Session::pages`] → the tenant's gate (`gate`, `slots`) → the token (`token`, `sign_in`) → the wire
+//! The way of one request: [`Session::pages`] → the listing of one collection (`listing`, `asking`) → the tenant's gate (`gate`, `slots`) → the token (`token`, `sign_in`) → the wire
 //! (`transport`, `body`) → the one table that judges it (`classify`) → the envelope (`envelope`) and its next link (`link`).
 //! Nothing here knows the store.
 
+mod asking;
 mod backoff;
 mod body;
 mod classify;
@@ -17,9 +18,13 @@ mod envelope;
 mod error_body;
 mod failure;
 mod gate;
+mod learned;
 mod link;
+mod listing;
+mod options;
 mod origin;
 mod pages;
+mod parents;
 mod request;
 mod retry_after;
 mod session;

@@ -188,10 +188,10 @@ fn a_path_with_an_id_in_it_has_a_parent_that_is_asked_as_its_own_entry_says() {
     let parent = |text: &str| {
         let registry = Registry::read(&[("fruit.toml", text)]).expect("right");
         let (path, _) = registry.find(&"jam".parse().expect("key")).expect("found");
-        (path.path_below("a%2Fb"), path.parent.clone().expect("a parent"))
+        (path.path.clone(), path.parent.clone().expect("a parent"))
     };
     let (child, own) = parent(&below("/fruit/baskets"));
-    assert_eq!(child, "/fruit/baskets/a%2Fb/jams");
+    assert_eq!(child, "/fruit/baskets/{id}/jams");
     assert_eq!((own.path.as_str(), own.page_size, own.select), ("/fruit/baskets", Some(100), true));
     let (_, foreign) = parent(&below("/fruit/cellars"));
     assert_eq!((foreign.path.as_str(), foreign.page_size, foreign.select), ("/fruit/cellars", None, false));
