@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lastseen_contracts::{MatchRule, MetaKind, PathKind, Registry, Workload};
+use lastseen_contracts::{Assignments, MatchRule, MetaKind, PathKind, Registry, Workload};
 use rstest::rstest;
 
 fn keys(filter: impl Fn(&lastseen_contracts::PathContract, &lastseen_contracts::TypeContract) -> bool) -> BTreeSet<String> {
@@ -37,6 +37,7 @@ fn what_is_off_unless_named() {
         "configurationPolicyTemplate",
         "dataSharingConsent",
         "defaultManagedAppProtection",
+        "depEnrollmentProfile",
         "deviceComplianceScript",
         "deviceCustomAttributeShellScript",
         "deviceHealthScript",
@@ -119,6 +120,44 @@ fn a_path_that_a_tenant_need_not_have_says_so() {
 fn page_sizes_are_those_that_are_known_to_work(#[case] path: &str, #[case] page_size: Option<u32>) {
     let contract = Registry::builtin().paths().iter().find(|contract| contract.path == path).expect("shipped");
     assert_eq!(contract.page_size, page_size);
+}
+
+#[test]
+fn assignments_are_read_where_somebody_was_seen_to_list_them_so_and_nowhere_else() {
+    let paths = Registry::builtin().paths().iter();
+    let read: BTreeSet<&str> = paths.filter(|path| path.assignments == Assignments::Expand).map(|path| path.path.as_str()).collect();
+    let expected = [
+        "/deviceAppManagement/androidManagedAppProtections",
+        "/deviceAppManagement/iosManagedAppProtections",
+        "/deviceAppManagement/mdmWindowsInformationProtectionPolicies",
+        "/deviceAppManagement/mobileAppConfigurations",
+        "/deviceAppManagement/windowsManagedAppProtections",
+        "/deviceManagement/configurationPolicies",
+        "/deviceManagement/deviceCompliancePolicies",
+        "/deviceManagement/deviceConfigurations",
+        "/deviceManagement/deviceEnrollmentConfigurations",
+        "/deviceManagement/deviceHealthScripts",
+        "/deviceManagement/deviceManagementScripts",
+        "/deviceManagement/deviceShellScripts",
+        "/deviceManagement/groupPolicyConfigurations",
+        "/deviceManagement/intents",
+        "/deviceManagement/windowsAutopilotDeploymentProfiles",
+        "/deviceManagement/windowsDriverUpdateProfiles",
+        "/deviceManagement/windowsFeatureUpdateProfiles",
+        "/deviceManagement/windowsQualityUpdatePolicies",
+        "/deviceManagement/windowsQualityUpdateProfiles",
+    ];
+    assert_eq!(read, expected.into());
+    for path in Registry::builtin().paths().iter().filter(|path| path.assignments == Assignments::Expand) {
+        assert!(path.evidence.iter().any(|line| line.contains("$expand=assignments")), "{} says who was seen to", path.path);
+    }
+}
+
+#[test]
+fn enrollment_profiles_are_read_below_the_token_they_belong_to() {
+    let (path, _) = Registry::builtin().find(&"depEnrollmentProfile".parse().expect("key")).expect("shipped");
+    let parent = path.parent.as_ref().expect("a parent");
+    assert_eq!((parent.path.as_str(), parent.page_size, parent.select), ("/deviceManagement/depOnboardingSettings", Some(999), false));
 }
 
 #[test]
@@ -285,6 +324,18 @@ fn there_are_singletons_views_and_types_without_a_name() {
     r#"{"ownerOrganizationName":"n","bindStatus":"notBound"}"#,
     "androidForWorkSettings",
     Some("android")
+)]
+#[case(
+    "/deviceManagement/depOnboardingSettings/{id}/enrollmentProfiles",
+    r##"{"id":"1_2","@odata.type":"#microsoft.graph.depMacOSEnrollmentProfile","displayName":"n","adminAccountPassword":"p"}"##,
+    "depEnrollmentProfile",
+    Some("macos")
+)]
+#[case(
+    "/deviceManagement/depOnboardingSettings/{id}/enrollmentProfiles",
+    r##"{"id":"1_3","@odata.type":"#microsoft.graph.depTvOSEnrollmentProfile","displayName":"n"}"##,
+    "depEnrollmentProfile",
+    None
 )]
 #[case("/deviceManagement/embeddedSIMActivationCodePools", r#"{"id":"1","displayName":"n"}"#, "embeddedSIMActivationCodePool", None)]
 #[case("/deviceManagement/zebraFotaDeployments", r#"{"id":"1","displayName":"n"}"#, "zebraFotaDeployment", Some("android"))]
