@@ -64,6 +64,11 @@ impl Envelope {
         self.objects.iter().map(|range| &self.body[range.clone()])
     }
 
+    /// How long its body is, unpacked, in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.body.len() as u64
+    }
+
     pub(crate) fn into_page(self, number: u32, last: bool) -> RawPage {
         RawPage { number, last, body: self.body, objects: self.objects }
     }

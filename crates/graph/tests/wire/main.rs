@@ -6,6 +6,7 @@ mod fallbacks;
 mod links;
 mod listing;
 mod patience;
+mod probe;
 mod sign_in;
 mod support;
 mod turns;
