@@ -38,6 +38,7 @@ pub(crate) struct GraphConfig {
     pub(crate) body_cap_mib: Option<u64>,
     pub(crate) page_cap: Option<u32>,
     pub(crate) requests_at_once: Option<usize>,
+    pub(crate) contract_overrides: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -26,6 +26,11 @@ pub(crate) const KEYS: &[Key] = &[
     key("graph.body_cap_mib", "64", "the largest answer, in MiB (1 to 1,024)"),
     key("graph.page_cap", "10000", "the most pages of one listing (1 to 1,000,000)"),
     key("graph.requests_at_once", "4", "requests at once for one tenant (1 to 64)"),
+    key(
+        "graph.contract_overrides",
+        "none",
+        "a file that says how paths are asked otherwise than as shipped ([contracts.md](contracts.md))",
+    ),
     key("run.lease", "`60s`", "how long a worker's lease runs (10s to 1h)"),
     key("run.renew_every", "`15s`", "how often it is renewed (1s to 30m)"),
     key("run.pending_for", "`60s`", "how long a waiting run lives unless its starter asks again (10s to 24h)"),
