@@ -85,16 +85,15 @@ impl Pages {
         loop {
             match &mut self.stage {
                 Stage::Over => return Ok(None),
-                Stage::Parents { listing, ids } => match listing.next(&self.session).await? {
-                    Some(page) => {
+                Stage::Parents { listing, ids } => {
+                    if let Some(page) = listing.next(&self.session).await? {
                         ids.take(&page, self.session.client().settings.page_cap).map_err(GraphFailure::of)?;
                         listing.asking.parent_read = true;
-                    }
-                    None => {
+                    } else {
                         let ids = std::mem::take(ids).into_ordered();
                         self.stage = self.below(ids, 0).unwrap_or(Stage::NoParents);
                     }
-                },
+                }
                 Stage::NoParents => {
                     self.stage = Stage::Over;
                     return Ok(Some(self.delivered(RawPage::empty)));

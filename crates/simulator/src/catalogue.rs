@@ -42,10 +42,20 @@ pub(crate) struct Tenant {
 /// What a tenant holds on one path.
 #[derive(Debug)]
 pub(crate) struct PathObjects {
-    /// Of a path with a parent: the place of the parent's path, where the simulator has that.
-    parent: Option<Option<usize>>,
+    above: Above,
     types: Vec<TypeObjects>,
     extras: Vec<Extra>,
+}
+
+/// What a path lies below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Above {
+    /// The version.
+    Nothing,
+    /// The objects of the path at this place.
+    Path(usize),
+    /// The objects of a path that the simulator doesn't have, so nothing of it is ever there.
+    Unknown,
 }
 
 #[derive(Debug)]
@@ -110,7 +120,10 @@ impl Tenant {
             paths.iter().position(|other| other.path == parent && other.api_version == path.api_version)
         };
         let path = |path: &PathContract| PathObjects {
-            parent: path.parent.as_ref().map(|parent| place(&parent.path, path)),
+            above: match &path.parent {
+                None => Above::Nothing,
+                Some(parent) => place(&parent.path, path).map_or(Above::Unknown, Above::Path),
+            },
             types: path.types.iter().map(|of| objects(of, path.kind)).collect(),
             extras: Vec::new(),
         };
@@ -165,23 +178,25 @@ impl Tenant {
     /// Whether the object at a place is there. One whose parent is gone is gone with it.
     pub(crate) fn is_present(&self, path_index: usize, slot: Slot) -> bool {
         let objects = &self.paths[path_index];
-        let borne = || match objects.parent {
-            None => true,
-            Some(parent) => parent.and_then(|parent| Some(self.is_present(parent, self.paths[parent].bearer(slot)?))).unwrap_or(false),
+        let borne = || match objects.above {
+            Above::Nothing => true,
+            Above::Path(above) => self.paths[above].bearer(slot).is_some_and(|bearer| self.is_present(above, bearer)),
+            Above::Unknown => false,
         };
         objects.is_present(slot) && borne()
     }
 
     /// The place of the object with this id on the parent's path of a path; none where it is not there.
     pub(crate) fn parent_by_id(&self, paths: &[PathContract], path_index: usize, id: &str) -> Option<Slot> {
-        let parent = self.paths[path_index].parent??;
-        let mut there = self.paths[parent].present(0).map(|(_, slot)| slot).filter(|slot| self.is_present(parent, *slot));
-        there.find(|slot| self.describe(&paths[parent], parent, *slot).graph_id.as_deref() == Some(id))
+        let Above::Path(above) = self.paths[path_index].above else { return None };
+        let mut there = self.paths[above].present(0).map(|(_, slot)| slot).filter(|slot| self.is_present(above, *slot));
+        there.find(|slot| self.describe(&paths[above], above, *slot).graph_id.as_deref() == Some(id))
     }
 
     /// Whether an object is in the collection that belongs to this parent.
     pub(crate) fn is_borne_by(&self, path_index: usize, slot: Slot, bearer: Slot) -> bool {
-        self.paths[path_index].parent.flatten().and_then(|parent| self.paths[parent].bearer(slot)) == Some(bearer)
+        let Above::Path(above) = self.paths[path_index].above else { return false };
+        self.paths[above].bearer(slot) == Some(bearer)
     }
 }
 

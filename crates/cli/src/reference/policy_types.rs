@@ -23,7 +23,7 @@ fn reference_of_the_policy_types() {
         &mut text,
         &format!("\n{} types on {paths} paths; {on} are listed by default, {} only when named.\n", types.len(), types.len() - on),
     );
-    table(&mut text, "Types", &["type", "name", "category", "path", "listed"], types.iter().map(|known| type_row(known)));
+    table(&mut text, "Types", &["type", "name", "category", "path", "listed"], types.iter().map(type_row));
     text.push_str(
         "\nHow a path is asked. *Page size* is `$top`; where there is none, Graph chooses. *Select*: only what is kept is asked for, by `$select`. \
          *Assignments* are counted where they come with the list, by `$expand`. Where a tenant need not have the feature, 403 and 404 mean *unavailable*.\n\n",

@@ -1,5 +1,6 @@
 //! The contracts from outside: the shipped registry, a made-up one, hostile objects, and a corpus of real ones.
 
+mod asked;
 mod corpus;
 mod golden;
 mod hostile;

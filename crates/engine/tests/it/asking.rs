@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use lastseen_contracts::{Overrides, Registry};
 use lastseen_engine::{Engine, Silent};
-use lastseen_model::{ErrorCode, ListingOutcome, RunStatus};
+use lastseen_graph::{GraphClient, Probe, SelectFound, Session, SizeFound};
+use lastseen_model::{CorrelationId, ErrorCode, ListingOutcome, RunStatus};
 use lastseen_simulator::{Fault, FaultAction, NamedError};
 use lastseen_store::RunDetail;
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{World, key, request};
+use crate::support::{SwiftTimer, World, key, request};
 
 const CATALOG: &str = "settingsCatalogPolicy";
 const PROFILE: &str = "depEnrollmentProfile";
@@ -182,4 +183,46 @@ async fn overrides_change_how_a_path_is_asked_and_nothing_of_what_is_kept() {
     let run = sync_with(&world, &engine, &[CATALOG]).await;
     assert_eq!((run.listings[0].pages, run.record.counts.items_observed, run.record.counts.items_changed), (2, 30, 0));
     assert!(queries(&world, CATALOG).iter().skip(1).all(|query| query.contains("$top=20") && !query.contains("$select")));
+}
+
+fn session(world: &World) -> Session {
+    let graph = GraphClient::new(world.graph.clone(), world.credential(), Arc::new(SwiftTimer::default())).expect("a client");
+    let correlation: CorrelationId = "33333333-5a54-4c0e-9d6b-3f1f0f6b7a10".parse().expect("a GUID");
+    graph.session(world.tenant(), correlation, CancellationToken::new())
+}
+
+async fn probe(world: &World, policy_type: &str) -> Probe {
+    let (path, _) = Registry::builtin().find(&key(policy_type)).expect("a type");
+    session(world).probe(path).await.expect("a probe").expect("something to ask")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_of_any_shipped_path_finds_no_fault_with_its_contract() {
+    let world = World::with_size(30).await;
+    let session = session(&world);
+    for path in Registry::builtin().paths() {
+        let before = world.simulator.counts().requests;
+        let found = session.probe(path).await.unwrap_or_else(|failure| panic!("{}: {failure}", path.path)).expect("something to ask");
+        assert_eq!(found.suggestion, None, "{}", path.path);
+        assert_eq!(matches!(&found.select, SelectFound::Same(page) if page.bytes < found.plain.bytes), path.select, "{}", path.path);
+        assert!(world.simulator.counts().requests - before <= 9, "{}", path.path);
+    }
+    assert_eq!(world.simulator.counts().not_get, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_finds_what_a_tenants_path_does_not_take() {
+    let world = World::with_size(30).await;
+    world.simulator.world().refuse_select(&World::path(CATALOG), true);
+    world.simulator.world().refuse_expand(&World::path(CATALOG), true);
+    world.simulator.world().fail_large_pages(&World::path(CATALOG), Some(60));
+    let found = probe(&world, CATALOG).await;
+    assert!(matches!(found.sizes[..], [(100, SizeFound::Refused(_)), (50, SizeFound::Honoured(_))]), "{:?}", found.sizes);
+    let suggestion = found.suggestion.expect("a suggestion");
+    assert_eq!((suggestion.page_size, suggestion.select, suggestion.assignments), (Some(50), Some(false), Some(false)));
+
+    let overrides = Overrides::new(vec![suggestion], Registry::builtin()).expect("right");
+    let engine = world.engine().with_registry(Arc::new(Registry::builtin().with_overrides(&overrides)));
+    let run = sync_with(&world, &engine, &[CATALOG]).await;
+    assert_eq!((run.record.status, run.record.counts.traffic.retries), (RunStatus::Success, 0), "asked so, nothing is refused");
 }
