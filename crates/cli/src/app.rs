@@ -97,7 +97,8 @@ impl App {
         let timer = Arc::new(TokioTimer::default());
         let graph = GraphClient::new(self.config.graph.clone(), self.config.credential()?, timer.clone())
             .map_err(|error| Problem::usage(format!("the client for Microsoft Graph can't be set up: {error}")))?;
-        Ok(Engine::new(store, graph, timer, lastseen_engine::new_worker_id(), self.config.engine.clone()))
+        let engine = Engine::new(store, graph, timer, lastseen_engine::new_worker_id(), self.config.engine.clone());
+        Ok(engine.with_registry(self.config.registry.clone()))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The generated references: command line, configuration, error codes. They are committed; a drift fails here.
+//! The generated references: command line, configuration, error codes, policy types. They are committed; a drift fails here.
 //! `cargo xtask generate` writes them anew.
 
 use std::collections::BTreeSet;
@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use clap::CommandFactory;
 use lastseen_model::ErrorCode;
+
+mod policy_types;
 
 use crate::args::Cli;
 use crate::config::{FileConfig, KEYS};
@@ -58,10 +60,11 @@ fn reference_of_the_configuration() {
          | `LASTSEEN_CLIENT_SECRET_FILE` | a file with its secret, instead |\n\
          | `LASTSEEN_AUTHORITY` | the origin of the token endpoint; `http` for loopback addresses only |\n\
          | `LASTSEEN_GRAPH_ENDPOINT` | the origin of Graph; `http` for loopback addresses only |\n\
+         | `LASTSEEN_CONTRACT_OVERRIDES` | the file of contract overrides; as `graph.contract_overrides` |\n\
          | `LASTSEEN_CONFIG` | the configuration file; as `--config` |\n\
          | `LASTSEEN_LOG` | what to log to standard error; as `--log` |\n\n\
-         An empty variable is as good as none. What decides where the secret goes (`graph.authority`, `graph.endpoint`, `graph.client_secret_file`) is not \
-         taken from a `lastseen.toml` that only happens to be in the current directory: name the file with `--config`, or set it elsewhere.\n\n\
+         An empty variable is as good as none. What decides where the secret goes (`graph.authority`, `graph.endpoint`, `graph.client_secret_file`) and \
+         how Graph is asked (`graph.contract_overrides`) is not taken from a `lastseen.toml` that only happens to be in the current directory: name the file with `--config`, or set it elsewhere.\n\n\
          A secret is read from the environment or from a file of its own, never from `lastseen.toml`: that file is shared.\n",
     );
     reference("configuration.md", &text);

@@ -28,7 +28,7 @@ use crate::settings::EngineSettings;
 pub struct Engine {
     pub(crate) store: Arc<dyn Store>,
     graph: GraphClient,
-    pub(crate) registry: &'static Registry,
+    pub(crate) registry: Arc<Registry>,
     pub(crate) timer: Arc<dyn Timer>,
     worker: WorkerId,
     pub(crate) settings: EngineSettings,
@@ -73,7 +73,14 @@ pub enum SyncError {
 impl Engine {
     /// An engine over a store and a client, with the registry that ships with the program.
     pub fn new(store: Arc<dyn Store>, graph: GraphClient, timer: Arc<dyn Timer>, worker: WorkerId, settings: EngineSettings) -> Self {
-        Self { store, graph, registry: Registry::builtin(), timer, worker, settings }
+        Self { store, graph, registry: Arc::new(Registry::builtin().clone()), timer, worker, settings }
+    }
+
+    /// The same engine with another registry: the shipped one under overrides, mostly. Its types must be the shipped ones, because a
+    /// queued run was checked against those.
+    #[must_use]
+    pub fn with_registry(self, registry: Arc<Registry>) -> Self {
+        Self { registry, ..self }
     }
 
     /// Writes the registry where the database's readers see it. To be done once at start.

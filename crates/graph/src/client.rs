@@ -1,13 +1,13 @@
 //! The client: what all sessions share, and what all sessions of one tenant share.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use lastseen_contracts::ApiVersion;
 use lastseen_model::{CorrelationId, TenantId};
 use tokio_util::sync::CancellationToken;
 
 use crate::budget::{Budgets, locked};
+use crate::learned::Learned;
 use crate::session::Session;
 use crate::settings::{Credential, GraphSettings, GraphSetupError};
 use crate::timer::Timer;
@@ -31,8 +31,7 @@ pub(crate) struct Inner {
 pub(crate) struct Tenant {
     pub(crate) token: TokenSlot,
     pub(crate) budgets: Budgets,
-    /// Paths that refused our `$select` in this tenant.
-    without_select: Mutex<HashSet<(ApiVersion, String)>>,
+    pub(crate) learned: Learned,
 }
 
 impl GraphClient {
@@ -57,16 +56,6 @@ impl GraphClient {
 
 impl Tenant {
     fn new(settings: &GraphSettings) -> Self {
-        Self { token: TokenSlot::default(), budgets: Budgets::new(settings), without_select: Mutex::default() }
-    }
-
-    /// Whether a path takes `$select` in this tenant, as far as is known.
-    pub(crate) fn takes_select(&self, version: ApiVersion, path: &str) -> bool {
-        !locked(&self.without_select).contains(&(version, path.to_owned()))
-    }
-
-    /// Remembers that a path answers only without `$select`.
-    pub(crate) fn refuses_select(&self, version: ApiVersion, path: &str) {
-        locked(&self.without_select).insert((version, path.to_owned()));
+        Self { token: TokenSlot::default(), budgets: Budgets::new(settings), learned: Learned::default() }
     }
 }

@@ -4,10 +4,12 @@
 //! page, or a [`GraphFailure`]: a code of the closed set with bounded fields. No text of an answer leaves this crate but the
 //! objects of a page.
 //!
-//! The way of one request: [`Session::pages`] → the tenant's budget (`budget`: `gate`, `slots`) → the token (`token`, `sign_in`) → the wire
+//! The way of one request: [`Session::pages`] → the listing of one collection (`listing`, `asking`) → the tenant's budget (`budget`: `gate`,
+//! `slots`) → the token (`token`, `sign_in`) → the wire
 //! (`transport`, `body`) → the one table that judges it (`classify`) → the envelope (`envelope`) and its next link (`link`).
 //! Nothing here knows the store.
 
+mod asking;
 mod backoff;
 mod body;
 mod budget;
@@ -18,9 +20,14 @@ mod envelope;
 mod error_body;
 mod failure;
 mod gate;
+mod learned;
 mod link;
+mod listing;
+mod options;
 mod origin;
 mod pages;
+mod parents;
+mod probe;
 mod request;
 mod retry_after;
 mod session;
@@ -37,6 +44,7 @@ pub use envelope::RawPage;
 pub use failure::GraphFailure;
 pub use origin::{Endpoints, Origin, OriginError};
 pub use pages::Pages;
+pub use probe::{ExpandFound, FirstPage, Probe, SelectFound, SizeFound};
 pub use session::Session;
 pub use settings::{Credential, GraphSettings, GraphSetupError};
 pub use timer::{Timer, TokioTimer};

@@ -12,6 +12,7 @@ use crate::classify::{Asked, Verdict, judge};
 use crate::envelope::Envelope;
 use crate::failure::GraphFailure;
 use crate::gate::Pass;
+use crate::options::Fallback;
 use crate::session::Session;
 use crate::slots::Slot;
 use crate::transport::Route;
@@ -24,8 +25,8 @@ const LONGEST_CLOSURE: u32 = 10;
 pub(crate) enum Reply {
     /// The page.
     Page(Envelope),
-    /// It might come without `$select`.
-    WithoutSelect,
+    /// It might come when less is asked for; else this is how it ends.
+    Fallback(Fallback, GraphFailure),
     /// Its page token has expired: the listing may begin again, else this is how it ends.
     Restart(GraphFailure),
 }
@@ -95,7 +96,9 @@ pub(crate) async fn ask(session: &Session, workload: Workload, url: &Url, mut as
                 tenant.token.refused(&token).await;
                 asked.fresh_token = true;
             }
-            Verdict::WithoutSelect => return Ok(Reply::WithoutSelect),
+            Verdict::Fallback(fallback) => {
+                return Ok(Reply::Fallback(fallback, GraphFailure { code: ErrorCode::GraphBadRequest, context }));
+            }
             Verdict::Restart => return Ok(Reply::Restart(GraphFailure { code: ErrorCode::GraphBadRequest, context })),
             Verdict::End(code) => return Err(GraphFailure { code, context }),
         }

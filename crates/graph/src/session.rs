@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::client::{Inner, Tenant};
 use crate::failure::GraphFailure;
 use crate::pages::Pages;
+use crate::probe::{self, Probe};
 use crate::sign_in;
 use crate::token::Token;
 use crate::traffic::{Counters, Traffic};
@@ -60,6 +61,16 @@ impl Session {
     /// The pages of a path. `wanted` are the indexes of its types that the run lists: where it is one alone, a failure names it.
     pub fn pages(&self, path: &PathContract, wanted: &[usize]) -> Pages {
         Pages::new(self.clone(), path, wanted)
+    }
+
+    /// Finds out what a path takes: at most nine questions for its first page (or for that of the first object of its parent), one
+    /// after the other, each under the budget of a page and asked a few times at most. Nothing, where it has a parent that is empty.
+    /// What was learned of the path in this process is left out, and nothing is remembered.
+    ///
+    /// # Errors
+    /// The path does not answer at all, or something that says nothing of an option ended the probe.
+    pub async fn probe(&self, path: &PathContract) -> Result<Option<Probe>, GraphFailure> {
+        self.unless_cancelled(probe::probe(self, path)).await
     }
 
     /// What the session sent and got until now.

@@ -23,6 +23,7 @@ mod object;
 mod page;
 mod payload;
 mod query;
+mod route;
 mod script;
 mod server;
 mod simulator;

@@ -8,7 +8,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
 use http::{HeaderMap, Method, StatusCode, header};
-use lastseen_contracts::{PathContract, PathKind, Workload};
+use lastseen_contracts::{Assignments, PathContract, PathKind, Workload};
 use lastseen_model::TenantId;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +26,7 @@ use crate::query::{Query, QueryProblem};
 use crate::throttle::Throttle;
 use crate::token::TokenEndpoint;
 use crate::world::World;
-use crate::{listing, object};
+use crate::{listing, object, route};
 
 /// The largest body of a token request, in bytes.
 const FORM_MAX: usize = 16 * 1024;
@@ -199,14 +199,14 @@ impl Shared {
             Some((version, rest)) => (version, format!("/{rest}")),
             None => ("", asked.path.to_owned()),
         };
-        let is_known = self.world.paths.iter().any(|path| path.path == below);
-        let index = self.world.paths.iter().position(|path| path.path == below && path.api_version.as_str() == version);
+        let known = self.world.paths.iter().find(|path| route::fits(path, &below)).map(|path| path.path.clone());
+        let index = self.world.paths.iter().position(|path| path.api_version.as_str() == version && route::fits(path, &below));
         let tenant = asked.bearer().and_then(|token| self.tokens.read(&self.world, token));
         let outcome = match self.gate(asked, tenant, index) {
             Err(refusal) => refusal.into(),
-            Ok((tenant, index)) => self.list(asked, tenant, index),
+            Ok((tenant, index)) => self.list(asked, &below, tenant, index),
         };
-        Verdict { tenant, known_path: is_known.then_some(below), outcome }
+        Verdict { tenant, known_path: known, outcome }
     }
 
     /// What Graph checks before it looks at a path's objects.
@@ -244,20 +244,31 @@ impl Shared {
     }
 
     /// Answers with a path's objects.
-    fn list(&self, asked: &Asked<'_>, tenant: TenantId, index: usize) -> Outcome {
+    fn list(&self, asked: &Asked<'_>, below: &str, tenant: TenantId, index: usize) -> Outcome {
         let path = &self.world.paths[index];
         let query = match self.query(asked, path) {
             Ok(query) => query,
             Err(refusal) => return refusal.into(),
         };
         let state = self.world.lock();
-        let Some(size) = page::size(path, query.top, state.page_limit) else {
-            return asked.bad_request("The limit of '200' for Top query has been exceeded.").into();
-        };
+        let manners = state.manners.get(&path.path).copied().unwrap_or_default();
+        let size = page::size(path, query.top);
+        if manners.fails_above.is_some_and(|above| size > above) {
+            return Answer::named(NamedError::Internal, &asked.request_id).into();
+        }
+        let size = state.page_limit.map_or(size, |limit| size.min(limit)).max(1);
         let Some(holder) = state.tenant(tenant) else {
             return Answer::named(NamedError::Unauthorized, &asked.request_id).into();
         };
-        let page = page::cut(&holder.paths[index], path.paging, query.page.at, size);
+        let bearer = match route::parent_id(path, below) {
+            None => None,
+            Some(id) => match holder.parent_by_id(&self.world.paths, index, &id) {
+                Some(bearer) => Some(bearer),
+                None => return Answer::named(NamedError::FeatureNotFound, &asked.request_id).into(),
+            },
+        };
+        let belongs = |slot| bearer.is_none_or(|bearer| holder.is_borne_by(index, slot, bearer));
+        let page = page::cut(&holder.paths[index], belongs, path.paging, query.page.at, size);
         let collection = path.kind == PathKind::Collection;
         let place = Place { tenant: Some(tenant), path: &path.path, page: query.page.page, collection, last: page.next.is_none() };
         let action = self.faults.strike(&place);
@@ -269,7 +280,7 @@ impl Shared {
         // Rendering takes longest, and needs nothing that can change.
         drop(state);
         let answer = match path.kind {
-            PathKind::Collection => self.collection(asked, path, &query, &page, &described, action.as_ref()),
+            PathKind::Collection => self.collection(asked, below, path, &query, &page, &described, action.as_ref()),
             PathKind::Singleton => self.singleton(asked, path, &query, described.first()),
         };
         match action {
@@ -284,12 +295,20 @@ impl Shared {
             QueryProblem::PageToken => Answer::named(NamedError::PageTokenInvalid, &asked.request_id),
             QueryProblem::UnknownOption => asked.bad_request("The query parameter is not supported."),
         })?;
-        let Some(fields) = &query.select else { return Ok(query) };
+        let manners = self.world.lock().manners.get(&path.path).copied().unwrap_or_default();
         let refused = |property: &str| {
             let message = select_refused(property, segment(&path.path));
             Answer::error(StatusCode::BAD_REQUEST, "BadRequest", &message, &asked.request_id)
         };
-        if self.world.lock().select_refused.contains(&path.path) {
+        let limit = [page::top_limit(path), manners.top_limit].into_iter().flatten().min();
+        if let Some(limit) = limit.filter(|limit| query.top.is_some_and(|top| top > *limit)) {
+            return Err(asked.bad_request(&format!("The limit of '{limit}' for Top query has been exceeded.")));
+        }
+        if query.expand && (manners.expand_refused || path.assignments != Assignments::Expand) {
+            return Err(refused("assignments"));
+        }
+        let Some(fields) = &query.select else { return Ok(query) };
+        if manners.select_refused {
             return Err(refused("derivedProperty"));
         }
         let is_property = |field: &str| !field.is_empty() && field.bytes().all(|b| b.is_ascii_alphanumeric() || b"_/@".contains(&b));
@@ -303,9 +322,11 @@ impl Shared {
         Ok(query)
     }
 
+    #[expect(clippy::too_many_arguments, reason = "what makes a page, each used once")]
     fn collection(
         &self,
         asked: &Asked<'_>,
+        below: &str,
         path: &PathContract,
         query: &Query,
         page: &Page,
@@ -313,8 +334,8 @@ impl Shared {
         action: Option<&FaultAction>,
     ) -> Answer {
         let prefix = format!("{}/{}", self.origin, path.api_version.as_str());
-        let next = listing::next_link(&prefix, asked.path, asked.query, path, query, page, action);
-        let objects = described.iter().map(|described| object::render(path, described, query.select.as_deref()).to_string());
+        let next = listing::next_link(&prefix, below, asked.query, path, query, page, action);
+        let objects = described.iter().map(|described| object::render(path, described, query.select.as_deref(), query.expand).to_string());
         let body = listing::envelope(&prefix, path, query, next.as_deref(), objects, action);
         Answer::new(
             StatusCode::OK,
@@ -327,7 +348,7 @@ impl Shared {
         let Some(described) = described else {
             return Answer::named(NamedError::FeatureNotFound, &asked.request_id);
         };
-        let mut object = object::render(path, described, query.select.as_deref());
+        let mut object = object::render(path, described, query.select.as_deref(), query.expand);
         let context = format!("{}/{}/$metadata#{}/$entity", self.origin, path.api_version.as_str(), path.path.trim_start_matches('/'));
         object["@odata.context"] = context.into();
         Answer::json(StatusCode::OK, &object)

@@ -39,6 +39,7 @@ pub(crate) struct GraphConfig {
     pub(crate) page_cap: Option<u32>,
     pub(crate) requests_at_once: Option<usize>,
     pub(crate) share_percent: Option<u32>,
+    pub(crate) contract_overrides: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -35,6 +35,11 @@ pub(crate) const KEYS: &[Key] = &[
         "90",
         "how much of what Graph allows one app in a tenant this process may use (1 to 100); several processes share 100",
     ),
+    key(
+        "graph.contract_overrides",
+        "none",
+        "a file that says how paths are asked otherwise than as shipped ([contracts.md](contracts.md))",
+    ),
     key("run.lease", "`60s`", "how long a worker's lease runs (10s to 1h)"),
     key("run.renew_every", "`15s`", "how often it is renewed (1s to 30m)"),
     key("run.pending_for", "`60s`", "how long a waiting run lives unless its starter asks again (10s to 24h)"),

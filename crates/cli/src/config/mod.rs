@@ -1,5 +1,6 @@
 //! Settings: the command line over the environment over `lastseen.toml` over what the program would do by itself.
 
+mod contracts;
 mod database;
 mod file;
 #[cfg(test)]
@@ -8,9 +9,11 @@ mod worker;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
+use lastseen_contracts::Registry;
 use lastseen_engine::{EngineSettings, WorkerSettings};
 use lastseen_graph::{Credential, Endpoints, GraphSettings, Origin};
 use lastseen_model::{Guard, Limits, TenantId};
@@ -32,6 +35,9 @@ const FILE_CAP: u64 = 1 << 20;
 /// A client secret is some dozens of characters.
 const SECRET_FILE_CAP: u64 = 1 << 16;
 
+/// Why a key is not taken from just any file.
+const WHERE_SECRETS_GO: &str = "it decides where the client secret goes";
+
 /// Everything a command may need to know, checked.
 #[derive(Debug)]
 pub(crate) struct Config {
@@ -40,6 +46,8 @@ pub(crate) struct Config {
     pub(crate) engine: EngineSettings,
     worker: WorkerSettings,
     pub(crate) names: BTreeMap<TenantId, String>,
+    /// The contracts, under this installation's overrides.
+    pub(crate) registry: Arc<Registry>,
     client_id: Option<String>,
     secret: Secret,
 }
@@ -82,6 +90,7 @@ impl Config {
             client_id: variable("LASTSEEN_CLIENT_ID")?.or(file.graph.client_id.clone()),
             secret,
             graph: graph_settings(&file.graph)?,
+            registry: contracts::registry(variable("LASTSEEN_CONTRACT_OVERRIDES")?.map(PathBuf::from).or(file.graph.contract_overrides))?,
             engine: engine_settings(&file.run, &file.limits, &file.guard)?,
             worker: worker::of_file(&file.worker)?,
             names: file.tenants.into_iter().map(|(tenant, config)| (tenant, config.name)).collect(),
@@ -96,6 +105,7 @@ impl Config {
             engine: EngineSettings::default(),
             worker: WorkerSettings::default(),
             names,
+            registry: Arc::new(Registry::builtin().clone()),
             client_id: Some(client_id),
             secret: Secret::Given(secret.into()),
         }
@@ -135,16 +145,17 @@ fn read_file(given: Option<&Path>) -> Result<FileConfig, Problem> {
     };
     let text = read_capped(&path, FILE_CAP).map_err(|problem| Problem::usage(format!("the configuration file {problem}")))?;
     let file = parse(&text).map_err(|because| Problem::usage(format!("{} can't be used", path.display())).with("because", because))?;
-    // A folder that someone else made must not decide where this user's secret is sent.
+    // A folder that someone else made must not decide where this user's secret is sent, nor how Graph is asked in this user's name.
     let graph = &file.graph;
     let decides = [
-        ("graph.authority", graph.authority.is_some()),
-        ("graph.endpoint", graph.endpoint.is_some()),
-        ("graph.client_secret_file", graph.client_secret_file.is_some()),
+        ("graph.authority", graph.authority.is_some(), WHERE_SECRETS_GO),
+        ("graph.endpoint", graph.endpoint.is_some(), WHERE_SECRETS_GO),
+        ("graph.client_secret_file", graph.client_secret_file.is_some(), WHERE_SECRETS_GO),
+        ("graph.contract_overrides", graph.contract_overrides.is_some(), "it decides how Graph is asked"),
     ];
-    match decides.into_iter().find(|(_, set)| *set && given.is_none() && path == here) {
-        Some((key, _)) => Err(Problem::usage(format!("{key} is not taken from a {FILE} that only happens to be in this folder"))
-            .with("meaning", "it decides where the client secret goes")
+    match decides.into_iter().find(|(_, set, _)| *set && given.is_none() && path == here) {
+        Some((key, _, decides)) => Err(Problem::usage(format!("{key} is not taken from a {FILE} that only happens to be in this folder"))
+            .with("meaning", decides)
             .next(format!("name the file: --config {FILE}, or set it in your own configuration or the environment"))),
         None => Ok(file),
     }

@@ -1,6 +1,7 @@
 //! The real binary against the simulator on a socket.
 
 mod answers;
+mod asking;
 mod contract;
 mod faults;
 mod postgres;

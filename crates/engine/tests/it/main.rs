@@ -1,5 +1,6 @@
 //! The engine over a real socket and into a real database.
 
+mod asking;
 mod claim;
 mod lease;
 mod support;

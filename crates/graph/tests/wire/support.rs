@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lastseen_contracts::{ApiVersion, Paging, PathContract, PathKind, PlatformRule, TypeContract, Workload};
+use lastseen_contracts::{ApiVersion, Assignments, Paging, PathContract, PathKind, PlatformRule, TypeContract, Workload};
 use lastseen_graph::{Credential, Endpoints, GraphClient, GraphFailure, GraphSettings, Origin, Pages, RawPage, Session, Timer};
 use lastseen_model::{ContractHash, ContractVersion, CorrelationId, TenantId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -241,12 +241,14 @@ pub(crate) fn page_to(ids: &[&str], next: Option<&str>) -> Reply {
 pub(crate) fn path(path: &str) -> PathContract {
     PathContract {
         path: path.into(),
+        parent: None,
         api_version: ApiVersion::Beta,
         kind: PathKind::Collection,
         workload: Workload::Intune,
         permission: "DeviceManagementConfiguration.Read.All".into(),
         page_size: None,
         select: false,
+        assignments: Assignments::NotRead,
         paging: Paging::Token,
         optional_feature: false,
         evidence: Vec::new(),
