@@ -17,12 +17,12 @@ pub(crate) struct Learned(Mutex<HashMap<(ApiVersion, String), Known>>);
 struct Known {
     no_select: bool,
     no_expand: bool,
-    pages: Pages,
+    pages: PageSize,
 }
 
 /// The largest pages that a path is asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Pages {
+enum PageSize {
     /// As the contract says.
     #[default]
     AsWanted,
@@ -40,9 +40,9 @@ impl Learned {
             select: wanted.select && !known.no_select,
             expand: wanted.expand && !known.no_expand,
             top: match known.pages {
-                Pages::AsWanted => wanted.top,
-                Pages::UpTo(size) => wanted.top.map(|top| top.min(size)),
-                Pages::GraphsOwn => None,
+                PageSize::AsWanted => wanted.top,
+                PageSize::UpTo(size) => wanted.top.map(|top| top.min(size)),
+                PageSize::GraphsOwn => None,
             },
         }
     }
@@ -57,9 +57,9 @@ impl Learned {
             // Two listings of one path can learn side by side; the smaller pages are the safer ones.
             Fallback::SmallerPages => {
                 known.pages = match (known.pages, options.top) {
-                    (Pages::GraphsOwn, _) | (_, None) => Pages::GraphsOwn,
-                    (Pages::UpTo(known), Some(top)) => Pages::UpTo(known.min(top)),
-                    (Pages::AsWanted, Some(top)) => Pages::UpTo(top),
+                    (PageSize::GraphsOwn, _) | (_, None) => PageSize::GraphsOwn,
+                    (PageSize::UpTo(known), Some(top)) => PageSize::UpTo(known.min(top)),
+                    (PageSize::AsWanted, Some(top)) => PageSize::UpTo(top),
                 };
             }
         }

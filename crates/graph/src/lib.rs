@@ -7,7 +7,7 @@
 //! The way of one request: [`Session::pages`] → the listing of one collection (`listing`, `asking`) → the tenant's budget (`budget`: `gate`,
 //! `slots`) → the token (`token`, `sign_in`) → the wire
 //! (`transport`, `body`) → the one table that judges it (`classify`) → the envelope (`envelope`) and its next link (`link`).
-//! Nothing here knows the store.
+//! [`Session::probe`] asks a path the same way what it takes (`probe`). Nothing here knows the store.
 
 mod asking;
 mod backoff;

@@ -207,3 +207,29 @@ async fn what_the_collection_of_one_parent_did_not_take_the_others_are_not_asked
     assert!(list(server.session(&FakeTimer::new()).pages(&selecting, &[0])).await.whole());
     assert_eq!(targets(&server)[1..], ["/beta/wholes/a/parts?$select=displayName,id", "/beta/wholes/a/parts", "/beta/wholes/b/parts"]);
 }
+
+#[tokio::test]
+async fn a_call_whose_future_is_dropped_loses_no_parent_and_no_page() {
+    let server = Server::start().await;
+    server.graph([
+        server.page(&["a"], Some("/beta/wholes?$skiptoken=2")),
+        Reply::Hang(Vec::new()),
+        server.page(&["b"], None),
+        server.page(&["1"], None),
+        Reply::Hang(Vec::new()),
+        server.page(&["2"], None),
+    ]);
+    let mut pages = server.session(&FakeTimer::new()).pages(&parts(), &[0]);
+    tokio::select! {
+        _ = pages.next() => panic!("the server hangs"),
+        () = server.until_asked(2) => {}
+    }
+    let first = pages.next().await.expect("page one").expect("page one");
+    tokio::select! {
+        _ = pages.next() => panic!("the server hangs"),
+        () = server.until_asked(5) => {}
+    }
+    let last = pages.next().await.expect("page two").expect("page two");
+    assert_eq!((first.number, first.last, last.number, last.last), (1, false, 2, true));
+    assert_eq!(targets(&server)[4..], ["/beta/wholes/b/parts", "/beta/wholes/b/parts"]);
+}

@@ -205,3 +205,16 @@ async fn a_token_that_expires_after_a_fallback_does_not_bring_back_what_was_refu
     assert!(list(server.session(&FakeTimer::new()).pages(&asking_all(), &[0])).await.whole());
     assert_eq!(questions(&server), ["SE200", "E200", ">E200", "E200"]);
 }
+
+#[tokio::test]
+async fn a_page_that_takes_too_long_is_asked_for_smaller() {
+    let server = Server::start().await;
+    let settings = GraphSettings { request_timeout: Duration::from_millis(200), max_attempts: 2, ..server.settings() };
+    let client = client(settings, &FakeTimer::new());
+    let session = session(&client);
+    session.sign_in().await.expect("signed in");
+    server.graph(vec![Reply::Hang(b"HTTP/1.1 200 x\r\n".to_vec()); 2]);
+    server.graph([server.page(&["1"], None)]);
+    assert!(list(session.pages(&sized(100), &[0])).await.whole());
+    assert_eq!(questions(&server), ["100", "100", "50"]);
+}
