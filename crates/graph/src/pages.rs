@@ -145,7 +145,7 @@ impl Pages {
             options.push(format!("$top={size}"));
         }
         let question = if options.is_empty() { "" } else { "?" };
-        let graph = &self.session.client().settings.endpoints.graph;
+        let graph = &self.session.endpoints().graph;
         let url = Url::parse(&format!("{graph}/{}{path}{question}{}", version.as_str(), options.join("&")));
         // Only a registry with a malformed path comes here; its own tests are to see that there is none.
         url.map(|url| (url, with_select)).map_err(|_| GraphFailure::of(ErrorCode::Internal))
@@ -173,7 +173,7 @@ impl Pages {
 
     fn follow(&mut self, link: &str) -> Result<Url, ErrorCode> {
         let settings = &self.session.client().settings;
-        let url = link::follow(link, &settings.endpoints.graph, self.asking.version.as_str())?;
+        let url = link::follow(link, &self.session.endpoints().graph, self.asking.version.as_str())?;
         if !self.visited.note(&url) {
             return Err(ErrorCode::GraphPageLoop);
         }

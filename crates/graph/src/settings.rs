@@ -1,16 +1,10 @@
-//! The limits a client keeps to, and what it signs in with.
+//! The limits a client keeps to.
 
 use std::time::Duration;
-
-use secrecy::SecretString;
-
-use crate::origin::Endpoints;
 
 /// Every limit of the client. A limit that stops a listing ends it with a code; none makes it look complete.
 #[derive(Debug, Clone)]
 pub struct GraphSettings {
-    /// Where Graph and its token endpoint are.
-    pub endpoints: Endpoints,
     /// How long one request may take, from connecting to the last byte of its answer.
     pub request_timeout: Duration,
     /// How often one page is asked for before it fails.
@@ -27,14 +21,14 @@ pub struct GraphSettings {
     pub page_cap: u32,
     /// How often a listing begins again at page one when its page token has expired.
     pub restarts: u32,
-    /// How many requests of one tenant are under way at once, at most. Fewer after a 429, and slowly more again.
+    /// How many requests of one tenant are under way at once, at most, where its access says nothing else.
+    /// Fewer after a 429, and slowly more again.
     pub tenant_concurrency: usize,
 }
 
 impl Default for GraphSettings {
     fn default() -> Self {
         Self {
-            endpoints: Endpoints::default(),
             request_timeout: Duration::from_mins(1),
             max_attempts: 6,
             page_budget: Duration::from_mins(5),
@@ -66,15 +60,6 @@ impl GraphSettings {
     }
 }
 
-/// What the program signs in with: an app registration and its secret, the same for every tenant that consented to it.
-#[derive(Debug, Clone)]
-pub struct Credential {
-    /// The application's id.
-    pub client_id: String,
-    /// Its secret. `Debug` redacts it.
-    pub secret: SecretString,
-}
-
 /// A client that can't be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum GraphSetupError {
@@ -98,11 +83,5 @@ mod tests {
         assert_eq!(GraphSettings::default().check(), Ok(()));
         let settings = GraphSettings { page_cap: 0, ..GraphSettings::default() };
         assert_eq!(settings.check(), Err(GraphSetupError::Zero { setting: "page_cap" }));
-    }
-
-    #[test]
-    fn i17_a_credential_does_not_show_its_secret() {
-        let credential = Credential { client_id: "8c2f0c1e".into(), secret: "canary-secret".into() };
-        assert!(!format!("{credential:?}").contains("canary"));
     }
 }

@@ -14,13 +14,13 @@ const CALM_ANSWERS: u32 = 50;
 /// The slots of one tenant.
 #[derive(Debug)]
 pub(crate) struct Slots {
-    most: usize,
     state: Mutex<State>,
     freed: Notify,
 }
 
 #[derive(Debug)]
 struct State {
+    most: usize,
     limit: usize,
     taken: usize,
     calm: u32,
@@ -37,7 +37,16 @@ pub(crate) struct Slot {
 
 impl Slots {
     pub(crate) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, state: Mutex::new(State { limit: most, taken: 0, calm: 0, era: 0 }), freed: Notify::new() })
+        Arc::new(Self { state: Mutex::new(State { most, limit: most, taken: 0, calm: 0, era: 0 }), freed: Notify::new() })
+    }
+
+    /// Sets how many requests may be under way at most, from now on. What a 429 has taken away comes back as slowly as ever.
+    pub(crate) fn set_most(&self, most: usize) {
+        let mut state = locked(&self.state);
+        state.limit = if state.limit == state.most { most } else { state.limit.min(most) };
+        state.most = most;
+        drop(state);
+        self.freed.notify_waiters();
     }
 
     /// Waits for a slot.
@@ -78,7 +87,7 @@ impl Slot {
     pub(crate) fn answered(&self) {
         let mut state = locked(&self.slots.state);
         state.calm += 1;
-        if state.calm >= CALM_ANSWERS && state.limit < self.slots.most {
+        if state.calm >= CALM_ANSWERS && state.limit < state.most {
             state.calm = 0;
             state.limit += 1;
             self.slots.freed.notify_one();

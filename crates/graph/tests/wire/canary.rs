@@ -77,7 +77,7 @@ async fn i17_no_canary_is_in_a_log_at_trace_or_in_anything_that_can_be_shown() {
     for failure in &failures {
         write!(shown, "{failure} {failure:?} {}", serde_json::to_string(&failure.context).expect("JSON")).expect("to memory");
     }
-    write!(shown, "{:?} {:?} {:?}", credential(), server.settings(), session.traffic()).expect("to memory");
+    write!(shown, "{:?} {:?} {:?}", credential(), server.access(), session.traffic()).expect("to memory");
     let logged = String::from_utf8_lossy(&log.0.lock().expect("whole")).into_owned();
     assert!(logged.contains("Graph answered") && logged.contains("signed in"), "the log is taken");
     assert!(logged.contains("TRACE") || logged.contains("hyper") || logged.contains("reqwest"), "of the libraries, too");
@@ -91,7 +91,8 @@ async fn i17_no_canary_is_in_a_log_at_trace_or_in_anything_that_can_be_shown() {
 #[test]
 fn a_client_for_the_public_cloud_needs_no_tls_set_up_by_its_caller() {
     // A build without a provider of its own panics here. A system without CA certificates is told so and is no bug.
-    let made = GraphClient::new(GraphSettings::default(), credential(), Arc::new(TokioTimer::new()));
+    let client = GraphClient::new(GraphSettings::default(), Arc::new(TokioTimer::new())).expect("a client");
+    let made = client.prepare(&Endpoints::default());
     assert!(made.is_ok() || made.is_err_and(|error| error.to_string().contains("CA certificates")));
 }
 
@@ -99,12 +100,12 @@ fn a_client_for_the_public_cloud_needs_no_tls_set_up_by_its_caller() {
 async fn a_plain_server_behind_an_https_origin_is_no_connection_and_gets_nothing() {
     let server = Server::start().await;
     let origin = Origin::parse(&server.origin().to_string().replace("http:", "https:")).expect("an origin");
-    let settings =
-        GraphSettings { endpoints: Endpoints { authority: origin.clone(), graph: origin }, max_attempts: 1, ..server.settings() };
-    let Ok(client) = GraphClient::new(settings, credential(), FakeTimer::new()) else {
+    let mut client = server.client_with(GraphSettings { max_attempts: 1, ..server.settings() }, &FakeTimer::new());
+    client.access.endpoints = Endpoints { authority: origin.clone(), graph: origin };
+    if client.graph.prepare(&client.access.endpoints).is_err() {
         println!("skipped: this system has no CA certificates, so no client for https can be made");
         return;
-    };
+    }
     let failure = session(&client).sign_in().await.expect_err("no TLS there");
     assert_eq!(failure.code, ErrorCode::GraphConnection);
     assert!(server.requests().is_empty());
