@@ -14,9 +14,12 @@ impl Endpoints {
             Cloud::UsGovernmentDod => ("https://login.microsoftonline.us", "https://dod-graph.microsoft.us"),
             Cloud::China => ("https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn"),
         };
-        let origin = |text| Origin::parse(text).expect("a constant that a test reads");
         Self { authority: origin(authority), graph: origin(graph) }
     }
+}
+
+fn origin(text: &'static str) -> Origin {
+    Origin::parse(text).expect("a constant that a test reads")
 }
 
 /// The audience that the assertion of a workload identity must be for in a cloud. It is set where the assertion is issued.

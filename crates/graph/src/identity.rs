@@ -21,9 +21,11 @@ use crate::traffic::Counters;
 use crate::transport::{self, Answer, TOKEN_BODY_CAP};
 
 /// Where every virtual machine of Azure finds its identity.
-const MACHINE: &str = "http://169.254.169.254";
+const MACHINE: &str = "http://169.254.169.254/metadata/identity/oauth2/token";
 /// The path there.
 const MACHINE_PATH: &str = "/metadata/identity/oauth2/token";
+/// The version of its protocol.
+const MACHINE_API: &str = "2018-02-01";
 
 /// An identity endpoint: `http` to this machine (loopback) or its link (link-local), and nothing else.
 pub struct IdentityEndpoint {
@@ -41,7 +43,7 @@ pub struct NotAnIdentityEndpoint;
 impl IdentityEndpoint {
     /// That of a virtual machine, a scale set or a Kubernetes node.
     pub fn machine() -> Self {
-        Self::machine_at(MACHINE).expect("a constant that a test reads")
+        Self { url: constant(MACHINE), api_version: MACHINE_API, header: None }
     }
 
     /// The same protocol at another origin of this machine: a test's.
@@ -51,7 +53,7 @@ impl IdentityEndpoint {
             return Err(NotAnIdentityEndpoint);
         }
         url.set_path(MACHINE_PATH);
-        Ok(Self { url, api_version: "2018-02-01", header: None })
+        Ok(Self { url, api_version: MACHINE_API, header: None })
     }
 
     /// That of App Service, Functions and Container Apps, by the two variables that they set. Service Fabric and Azure Arc, which want a
@@ -78,6 +80,10 @@ impl IdentityEndpoint {
         drop(query);
         url
     }
+}
+
+fn constant(text: &'static str) -> Url {
+    Url::parse(text).expect("a constant that a test reads")
 }
 
 fn local(text: &str) -> Result<Url, NotAnIdentityEndpoint> {
@@ -152,6 +158,7 @@ pub(crate) fn judge(outcome: Result<Answer, Fault>) -> (SignInVerdict, ErrorCont
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use rstest::rstest;
 
     use super::*;
@@ -195,5 +202,23 @@ mod tests {
             "http://localhost:1/msi/token?api-version=2019-08-01&resource=https%3A%2F%2Fgraph.microsoft.us"
         );
         assert!(!format!("{service:?}").contains("canary"));
+    }
+
+    proptest! {
+        #[test]
+        fn i03_no_answer_of_an_identity_endpoint_makes_the_reader_fall(status in 100..600_u16, at in 0..200_usize, byte: u8, cut in 0..200_usize) {
+            for whole in [
+                r#"{"access_token":"a.b.c","expires_in":"86400","expires_on":"1506484173","token_type":"Bearer"}"#,
+                r#"{"error":"invalid_request","error_description":"AADSTS500011: Identity not found","error_codes":[500011]}"#,
+            ] {
+                let mut body = whole.as_bytes().to_vec();
+                let length = body.len();
+                body[at % length] = byte;
+                body.truncate(length - cut % length);
+                let status = StatusCode::from_u16(status).expect("a status");
+                let answer = Answer { status, retry_after: None, request_id: None, claims: None, has_location: false, body: Ok(body) };
+                drop(judge(Ok(answer)));
+            }
+        }
     }
 }

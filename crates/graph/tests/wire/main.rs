@@ -1,9 +1,12 @@
 //! The client over real sockets, against a server that answers by script.
 
 mod canary;
+mod keys;
 mod links;
 mod listing;
 mod patience;
+mod proofs;
 mod sign_in;
 mod support;
+mod tenants;
 mod turns;
