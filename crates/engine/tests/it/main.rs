@@ -1,6 +1,7 @@
 //! The engine over a real socket and into a real database.
 
 mod claim;
+mod credentials;
 mod lease;
 mod support;
 mod sync;

@@ -77,7 +77,11 @@ impl World {
     }
 
     pub(crate) async fn with(tenants: Vec<TenantPlan>) -> Self {
-        let config = SimulatorConfig { tenants, record: true, ..SimulatorConfig::default() };
+        Self::of(SimulatorConfig { tenants, record: true, ..SimulatorConfig::default() }).await
+    }
+
+    /// A world whose simulator is made so.
+    pub(crate) async fn of(config: SimulatorConfig) -> Self {
         let simulator = Simulator::start(config.clone()).await.expect("the simulator starts");
         let folder = tempfile::tempdir().expect("a folder");
         let clock = ManualClock::starting_at("2026-01-12T09:00:00Z".parse::<Timestamp>().expect("a time"));
@@ -128,6 +132,12 @@ impl World {
     pub(crate) fn engine_with(&self, store: Arc<dyn Store>, timer: Arc<dyn Timer>, settings: EngineSettings) -> Engine {
         let graph = GraphClient::new(self.graph.clone(), Arc::new(SwiftTimer::default())).expect("a client");
         Engine::new(store, graph, self.accesses(), timer, new_worker_id(), settings)
+    }
+
+    /// The same, which is told by others how tenants are reached.
+    pub(crate) fn engine_by(&self, accesses: Arc<dyn Accesses>) -> Engine {
+        let graph = GraphClient::new(self.graph.clone(), Arc::new(SwiftTimer::default())).expect("a client");
+        Engine::new(self.store.clone(), graph, accesses, Arc::new(TokioTimer::default()), new_worker_id(), self.settings.clone())
     }
 
     pub(crate) async fn sync(&self, types: &[&str]) -> RunDetail {
