@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::*;
 use crate::assertion;
 
-/// 2026-06-01.
-const NOW: Duration = Duration::from_secs(1_780_272_000);
+/// In June 2026.
+const NOW: Duration = Duration::from_hours(494_600);
 
 /// A key and its certificates of so many years each.
 fn made(key: &KeyPair, until: i32) -> rcgen::Certificate {

@@ -143,7 +143,8 @@ impl TokenSlot {
             return Err(failure.clone());
         }
         // The claims are for this one fetch, however it ends: a tenant must not be shut out for good by what one answer asked for.
-        let claims = kept.claims.take();
+        // They stay until it has ended: where whoever fetches gives up, the next one asks with them.
+        let claims = kept.claims.clone();
         match fetch(claims).await {
             Ok(token) => {
                 let token = Arc::new(token);

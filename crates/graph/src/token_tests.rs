@@ -129,6 +129,29 @@ async fn a_refused_token_is_dropped_only_while_it_is_the_kept_one() {
 }
 
 #[tokio::test]
+async fn claims_go_with_the_next_fetch_that_ends_and_with_no_other() {
+    let slot = TokenSlot::default();
+    let now = || Duration::ZERO;
+    let header = format!(r#"Bearer error="insufficient_claims", claims="{}""#, STANDARD.encode("{}"));
+    let headers = [(reqwest::header::WWW_AUTHENTICATE, header.parse().expect("a header"))].into_iter().collect();
+    let challenge = || Claims::of(&headers);
+    let first = slot.get(now, |claims| ready(if claims.is_none() { Ok(token(3599)) } else { unreachable!() })).await.expect("fetched");
+    slot.refused(&first, challenge()).await;
+    // Whoever fetches is cancelled.
+    let gives_up = slot.get(now, |_| std::future::pending());
+    tokio::select! { biased; _ = gives_up => unreachable!("it never ends"), () = ready(()) => {} }
+    let asked = Cell::new(false);
+    for with_claims in [true, false] {
+        let ended = slot.get(now, |claims| {
+            asked.set(claims.is_some());
+            ready(Err(GraphFailure::of(ErrorCode::AuthFailed)))
+        });
+        drop(ended.await.expect_err("refused"));
+        assert_eq!(asked.get(), with_claims);
+    }
+}
+
+#[tokio::test]
 async fn those_who_wait_for_a_fetch_that_fails_share_its_failure_and_later_ones_try_again() {
     let slot = TokenSlot::default();
     let now = || Duration::ZERO;

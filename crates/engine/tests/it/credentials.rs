@@ -222,8 +222,7 @@ async fn i21_one_engine_reads_two_tenants_of_two_clouds_each_by_its_own_credenti
             engine.sync(&one, &ask, Arc::new(Silent), CancellationToken::new()),
             engine.sync(&other, &ask, Arc::new(Silent), CancellationToken::new()),
         );
-        let observed =
-            |run: Result<RunDetail, SyncError>| run.map(|run| (run.record.status, run.listings[0].observed)).expect("a run");
+        let observed = |run: Result<RunDetail, SyncError>| run.map(|run| (run.record.status, run.listings[0].observed)).expect("a run");
         assert_eq!((observed(one), observed(other)), ((RunStatus::Success, 3), (RunStatus::Success, 5)));
     }
     for (simulator, tenant) in [(&home.simulator, home.tenant()), (&abroad, plan.tenant_id)] {

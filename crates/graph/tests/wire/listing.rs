@@ -126,7 +126,7 @@ async fn a_packed_page_reads_as_the_page_and_counts_as_it_came() {
 }
 
 fn capped(server: &Server) -> Client {
-    server.client_with(GraphSettings { body_cap: 1000, depth_cap: 10, ..server.settings() }, &FakeTimer::new())
+    server.client_with(GraphSettings { body_cap: 1000, depth_cap: 10, ..GraphSettings::default() }, &FakeTimer::new())
 }
 
 #[rstest]

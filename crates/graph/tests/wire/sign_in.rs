@@ -182,7 +182,7 @@ async fn a_401_that_a_fresh_token_does_not_cure_is_graph_unauthorized() {
 #[tokio::test]
 async fn a_401_for_many_fetches_one_token_for_all() {
     let server = Server::start().await;
-    let client = server.client_with(GraphSettings { tenant_concurrency: 8, ..server.settings() }, &FakeTimer::new());
+    let client = server.client_with(GraphSettings { tenant_concurrency: 8, ..GraphSettings::default() }, &FakeTimer::new());
     let session = session(&client);
     session.sign_in().await.expect("signed in");
     server.graph(vec![answer(401, &[]); 8]);

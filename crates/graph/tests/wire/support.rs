@@ -140,11 +140,8 @@ impl Server {
     pub(crate) fn access_by(&self, credential: Credential) -> Access {
         Access { endpoints: self.endpoints(), credential: Arc::new(credential), requests_at_once: None }
     }
-    pub(crate) fn settings(&self) -> GraphSettings {
-        GraphSettings::default()
-    }
     pub(crate) fn client(&self, timer: &Arc<FakeTimer>) -> Client {
-        self.client_with(self.settings(), timer)
+        self.client_with(GraphSettings::default(), timer)
     }
     pub(crate) fn client_with(&self, settings: GraphSettings, timer: &Arc<FakeTimer>) -> Client {
         client(settings, self.access(), timer)
