@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use lastseen_contracts::Registry;
 use lastseen_engine::Engine;
 use lastseen_graph::{GraphClient, TokioTimer};
-use lastseen_model::{Selection, TenantId};
+use lastseen_model::{CredentialRef, Selection, TenantId};
 use lastseen_store::{Store, TenantRecord, TenantScope};
 
 use crate::args::{Global, SelectionArgs};
@@ -25,6 +25,8 @@ pub(crate) struct App {
 pub(crate) struct Tenant {
     pub(crate) scope: TenantScope,
     pub(crate) name: Option<String>,
+    /// Where the credential is kept that signs in to it.
+    pub(crate) credential: Option<CredentialRef>,
 }
 
 impl Tenant {
@@ -89,16 +91,27 @@ impl App {
     #[expect(clippy::disallowed_methods, reason = "the command line is one of the places that may open the door to a tenant")]
     pub(crate) fn tenant_of(&self, tenant: TenantId, known: &[TenantRecord]) -> Tenant {
         let recorded = || known.iter().find(|record| record.tenant_id == tenant).and_then(|record| record.name.clone());
-        Tenant { scope: TenantScope::assume(tenant), name: self.config.names.get(&tenant).cloned().or_else(recorded) }
+        Tenant {
+            scope: TenantScope::assume(tenant),
+            name: self.config.names.get(&tenant).cloned().or_else(recorded),
+            credential: self.config.access.credential().cloned(),
+        }
     }
 
-    /// The engine, with the credential.
+    /// The engine. Each run's credential is read when the run begins.
     pub(crate) fn engine(&self, store: Arc<dyn Store>) -> Result<Engine, Problem> {
         let timer = Arc::new(TokioTimer::default());
-        let graph = GraphClient::new(self.config.graph.clone(), self.config.credential()?, timer.clone())
-            .map_err(|error| Problem::usage(format!("the client for Microsoft Graph can't be set up: {error}")))?;
-        let engine = Engine::new(store, graph, timer, lastseen_engine::new_worker_id(), self.config.engine.clone());
+        let cannot = |error| Problem::usage(format!("the client for Microsoft Graph can't be set up: {error}"));
+        let graph = GraphClient::new(self.config.graph.clone(), timer.clone()).map_err(cannot)?;
+        graph.prepare(&self.config.access.endpoints()).map_err(cannot)?;
+        let accesses = self.config.access.accesses(timer.clone());
+        let engine = Engine::new(store, graph, accesses, timer, lastseen_engine::new_worker_id(), self.config.engine.clone());
         Ok(engine.with_registry(self.config.registry.clone()))
+    }
+
+    /// Finds out whether the configured credential can be read, before there is a database or a run.
+    pub(crate) async fn check_credential(&self) -> Result<(), Problem> {
+        self.config.access.check(&TokioTimer::default()).await
     }
 }
 

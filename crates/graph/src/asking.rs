@@ -77,7 +77,7 @@ impl Asking {
             query.push(format!("$top={size}"));
         }
         let question = if query.is_empty() { "" } else { "?" };
-        let graph = &session.client().settings.endpoints.graph;
+        let graph = &session.endpoints().graph;
         let url = Url::parse(&format!("{graph}/{}{}{question}{}", self.version.as_str(), self.path, query.join("&")));
         // Only a registry with a malformed path comes here; its own tests are to see that there is none.
         url.map_err(|_| GraphFailure::of(ErrorCode::Internal))

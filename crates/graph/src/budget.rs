@@ -5,6 +5,7 @@
 //! 429 that tells of them.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[derive(Debug)]
 pub(crate) struct Budgets {
     share_percent: u32,
-    at_once: usize,
+    at_once: AtomicUsize,
     of: Mutex<BTreeMap<Workload, Arc<Budget>>>,
 }
 
@@ -36,14 +37,25 @@ pub(crate) struct Budget {
 
 impl Budgets {
     pub(crate) fn new(settings: &GraphSettings) -> Self {
-        Self { share_percent: settings.share_percent, at_once: settings.tenant_concurrency, of: Mutex::default() }
+        Self { share_percent: settings.share_percent, at_once: settings.tenant_concurrency.into(), of: Mutex::default() }
     }
 
     /// The budget of a workload.
     pub(crate) fn of(&self, workload: Workload) -> Arc<Budget> {
-        let make =
-            || Arc::new(Budget { gate: Mutex::new(Gate::new(Pace::of(workload, self.share_percent))), slots: Slots::new(self.at_once) });
+        let make = || {
+            Arc::new(Budget {
+                gate: Mutex::new(Gate::new(Pace::of(workload, self.share_percent))),
+                slots: Slots::new(self.at_once.load(Ordering::Relaxed)),
+            })
+        };
         Arc::clone(locked(&self.of).entry(workload).or_insert_with(make))
+    }
+
+    /// Sets how many requests of each workload may be under way at most, from now on.
+    pub(crate) fn set_at_once(&self, most: usize) {
+        let budgets = locked(&self.of);
+        self.at_once.store(most, Ordering::Relaxed);
+        budgets.values().for_each(|budget| budget.slots.set_most(most));
     }
 }
 

@@ -108,10 +108,10 @@ pub(crate) struct Again {
 }
 
 impl Again {
-    const fn often(code: ErrorCode) -> Self {
+    pub(crate) const fn often(code: ErrorCode) -> Self {
         Self { code, few: false, route: Route::Pooled }
     }
-    const fn seldom(code: ErrorCode) -> Self {
+    pub(crate) const fn seldom(code: ErrorCode) -> Self {
         Self { code, few: true, route: Route::Pooled }
     }
     const fn elsewhere(self) -> Self {

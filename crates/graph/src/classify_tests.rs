@@ -42,7 +42,7 @@ fn said(verdict: &Verdict) -> String {
 
 fn answer(status: u16, body: &str) -> Answer {
     let status = StatusCode::from_u16(status).expect("a status");
-    Answer { status, retry_after: None, request_id: None, has_location: false, body: Ok(body.as_bytes().to_vec()) }
+    Answer { status, retry_after: None, request_id: None, claims: None, has_location: false, body: Ok(body.as_bytes().to_vec()) }
 }
 
 #[rstest]
@@ -132,7 +132,7 @@ fn i15_no_answer_has_a_code_too_before_and_within_the_body(#[case] fault: Fault,
 
 #[test]
 fn a_redirect_with_a_place_to_go_is_no_licence_answer() {
-    let redirect = Answer { has_location: true, ..answer(302, "") };
+    let redirect = Answer { claims: None, has_location: true, ..answer(302, "") };
     assert_eq!(said(&judge(Ok(redirect), &OPTIONAL).0), "graph_invalid_response");
 }
 

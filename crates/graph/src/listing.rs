@@ -146,7 +146,7 @@ impl Listing {
     }
 
     fn follow(&mut self, session: &Session, link: &str) -> Result<Url, ErrorCode> {
-        let url = link::follow(link, &session.client().settings.endpoints.graph, self.asking.version.as_str())?;
+        let url = link::follow(link, &session.endpoints().graph, self.asking.version.as_str())?;
         if !self.visited.note(&url) {
             return Err(ErrorCode::GraphPageLoop);
         }

@@ -45,7 +45,8 @@ pub(crate) async fn ask(session: &Session, workload: Workload, url: &Url, mut as
         if attempts.made() > 1 {
             session.counters().retry();
         }
-        let outcome = client.graph.get(url, &token.secret, session.request_id(), route, session.counters()).await;
+        let mut outcome = session.graph().get(url, &token.secret, session.request_id(), route, session.counters()).await;
+        let claims = outcome.as_mut().ok().and_then(|answer| answer.claims.take());
         let retry_after = outcome.as_ref().ok().and_then(|answer| answer.retry_after);
         let (verdict, mut context) = judge(outcome, &asked);
         context.attempts = Some(attempts.made());
@@ -93,7 +94,7 @@ pub(crate) async fn ask(session: &Session, workload: Workload, url: &Url, mut as
             Verdict::FreshToken => {
                 drop(slot);
                 last_failure = Some(GraphFailure { code: ErrorCode::GraphUnauthorized, context });
-                tenant.token.refused(&token).await;
+                session.refused(&token, claims).await;
                 asked.fresh_token = true;
             }
             Verdict::Fallback(fallback) => {

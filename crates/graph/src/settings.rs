@@ -1,16 +1,10 @@
-//! The limits a client keeps to, and what it signs in with.
+//! The limits a client keeps to.
 
 use std::time::Duration;
-
-use secrecy::SecretString;
-
-use crate::origin::Endpoints;
 
 /// Every limit of the client. A limit that stops a listing ends it with a code; none makes it look complete.
 #[derive(Debug, Clone)]
 pub struct GraphSettings {
-    /// Where Graph and its token endpoint are.
-    pub endpoints: Endpoints,
     /// How long one request may take, from connecting to the last byte of its answer.
     pub request_timeout: Duration,
     /// How often one page is asked for before it fails.
@@ -27,7 +21,7 @@ pub struct GraphSettings {
     pub page_cap: u32,
     /// How often a listing begins again at page one when its page token has expired.
     pub restarts: u32,
-    /// How many requests of one tenant and workload are under way at once, at most. It begins with 4, has fewer after a 429, and slowly
+    /// How many requests of one tenant and workload are under way at once, at most, where its access says nothing else. It begins with 4, has fewer after a 429, and slowly
     /// more again.
     pub tenant_concurrency: usize,
     /// How much of what Graph allows one app in a tenant this process may use, in percent, 1 to 100. Where several processes work on one
@@ -38,7 +32,6 @@ pub struct GraphSettings {
 impl Default for GraphSettings {
     fn default() -> Self {
         Self {
-            endpoints: Endpoints::default(),
             request_timeout: Duration::from_mins(1),
             max_attempts: 6,
             page_budget: Duration::from_mins(5),
@@ -72,15 +65,6 @@ impl GraphSettings {
     }
 }
 
-/// What the program signs in with: an app registration and its secret, the same for every tenant that consented to it.
-#[derive(Debug, Clone)]
-pub struct Credential {
-    /// The application's id.
-    pub client_id: String,
-    /// Its secret. `Debug` redacts it.
-    pub secret: SecretString,
-}
-
 /// A client that can't be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum GraphSetupError {
@@ -104,11 +88,5 @@ mod tests {
         assert_eq!(GraphSettings::default().check(), Ok(()));
         let settings = GraphSettings { page_cap: 0, ..GraphSettings::default() };
         assert_eq!(settings.check(), Err(GraphSetupError::Zero { setting: "page_cap" }));
-    }
-
-    #[test]
-    fn i17_a_credential_does_not_show_its_secret() {
-        let credential = Credential { client_id: "8c2f0c1e".into(), secret: "canary-secret".into() };
-        assert!(!format!("{credential:?}").contains("canary"));
     }
 }

@@ -17,13 +17,13 @@ const CALM_ANSWERS: u32 = 50;
 /// The slots of one bucket.
 #[derive(Debug)]
 pub(crate) struct Slots {
-    most: usize,
     state: Mutex<State>,
     freed: Notify,
 }
 
 #[derive(Debug)]
 struct State {
+    most: usize,
     limit: usize,
     taken: usize,
     calm: u32,
@@ -40,7 +40,14 @@ pub(crate) struct Slot {
 
 impl Slots {
     pub(crate) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, state: Mutex::new(State { limit: most.min(AT_FIRST), taken: 0, calm: 0, era: 0 }), freed: Notify::new() })
+        Arc::new(Self { state: Mutex::new(State { most, limit: most.min(AT_FIRST), taken: 0, calm: 0, era: 0 }), freed: Notify::new() })
+    }
+
+    /// Sets how many requests may be under way at most, from now on. Where it is more than it was, it is come to as slowly as ever.
+    pub(crate) fn set_most(&self, most: usize) {
+        let mut state = locked(&self.state);
+        state.limit = state.limit.min(most);
+        state.most = most;
     }
 
     /// Waits for a slot.
@@ -81,7 +88,7 @@ impl Slot {
     pub(crate) fn answered(&self) {
         let mut state = locked(&self.slots.state);
         state.calm += 1;
-        if state.calm >= CALM_ANSWERS && state.limit < self.slots.most {
+        if state.calm >= CALM_ANSWERS && state.limit < state.most {
             state.calm = 0;
             state.limit += 1;
             self.slots.freed.notify_one();

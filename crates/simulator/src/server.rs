@@ -15,10 +15,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::answer::{Answer, CHALLENGE};
 use crate::catalogue::Described;
+use crate::config::MachinePlan;
 use crate::connection::ConnectionHandle;
 use crate::count::{Recorded, Tally, bounded};
 use crate::fault::{FaultAction, FaultBody, Faults, Place, TOKEN};
 use crate::graph_error::{NamedError, access_denied, forbidden, intune, select_refused};
+use crate::identity::{self, Style};
 use crate::kinds::segment;
 use crate::mix::Mix;
 use crate::page::{self, Page};
@@ -42,6 +44,7 @@ pub(crate) struct Shared {
     pub(crate) tally: Arc<Tally>,
     pub(crate) throttle: Throttle,
     pub(crate) tokens: TokenEndpoint,
+    pub(crate) machine: Option<MachinePlan>,
     pub(crate) requests: AtomicU64,
     /// The origin of the times it records.
     pub(crate) started: Instant,
@@ -100,7 +103,10 @@ pub(crate) async fn handle(
     shared.pause(shared.latency).await;
     let verdict = match asked.path.strip_prefix('/').and_then(|path| path.strip_suffix("/oauth2/v2.0/token")) {
         Some(tenant) => shared.sign_in(&asked, tenant, body).await,
-        None => shared.graph(&asked),
+        None => match (identity::style(asked.path), &shared.machine) {
+            (Some(style), Some(machine)) => shared.machine(&asked, style, machine),
+            _ => shared.graph(&asked),
+        },
     };
     let answer = match &verdict.outcome {
         Outcome::Answer(answer) | Outcome::Later(_, answer) => Some(answer),
@@ -192,6 +198,20 @@ impl Shared {
             None => real().await.into(),
         };
         Verdict { tenant: known, known_path: Some(TOKEN.to_owned()), outcome }
+    }
+
+    /// The machine's identity endpoint. To faults and counts it is the token endpoint.
+    fn machine(&self, asked: &Asked<'_>, style: Style, plan: &MachinePlan) -> Verdict {
+        let place = Place { tenant: Some(plan.tenant_id), path: TOKEN, page: 1, collection: false, last: false };
+        let real = || match *asked.method {
+            Method::GET => self.tokens.answer_machine(&self.world, plan, style, asked.headers, asked.query),
+            _ => Answer::error(StatusCode::METHOD_NOT_ALLOWED, "invalid_request", "GET only", &asked.request_id).with("Allow", "GET"),
+        };
+        let outcome = match self.faults.strike(&place) {
+            Some(action) => Self::outcome(action, real(), asked),
+            None => real().into(),
+        };
+        Verdict { tenant: Some(plan.tenant_id), known_path: Some(TOKEN.to_owned()), outcome }
     }
 
     fn graph(&self, asked: &Asked<'_>) -> Verdict {

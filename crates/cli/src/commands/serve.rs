@@ -28,7 +28,7 @@ async fn work(app: &App, args: &args::Serve) -> Result<Exit, Problem> {
     }
     // What can be wrong is found out before anything is claimed, and before a database is made.
     let settings = app.config.worker_settings(args)?;
-    app.config.credential()?;
+    app.check_credential().await?;
     let store = app.open().await?;
     let engine = app.engine(store.clone())?;
     engine.mirror_registry().await?;

@@ -27,7 +27,9 @@ pub(crate) struct FileConfig {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct GraphConfig {
+    pub(crate) cloud: Option<String>,
     pub(crate) client_id: Option<String>,
+    pub(crate) credential: Option<String>,
     pub(crate) client_secret_file: Option<PathBuf>,
     pub(crate) authority: Option<String>,
     pub(crate) endpoint: Option<String>,

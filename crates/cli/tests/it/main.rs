@@ -3,6 +3,7 @@
 mod answers;
 mod asking;
 mod contract;
+mod credentials;
 mod faults;
 mod postgres;
 mod several;

@@ -186,9 +186,9 @@ async fn overrides_change_how_a_path_is_asked_and_nothing_of_what_is_kept() {
 }
 
 fn session(world: &World) -> Session {
-    let graph = GraphClient::new(world.graph.clone(), world.credential(), Arc::new(SwiftTimer::default())).expect("a client");
+    let graph = GraphClient::new(world.graph.clone(), Arc::new(SwiftTimer::default())).expect("a client");
     let correlation: CorrelationId = "33333333-5a54-4c0e-9d6b-3f1f0f6b7a10".parse().expect("a GUID");
-    graph.session(world.tenant(), correlation, CancellationToken::new())
+    graph.session(world.tenant(), world.access(), correlation, CancellationToken::new()).expect("a session")
 }
 
 async fn probe(world: &World, policy_type: &str) -> Probe {

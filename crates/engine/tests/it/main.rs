@@ -2,6 +2,7 @@
 
 mod asking;
 mod claim;
+mod credentials;
 mod lease;
 mod support;
 mod sync;

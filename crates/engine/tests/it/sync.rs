@@ -236,7 +236,7 @@ async fn an_unreachable_graph_fails_the_run_with_a_connection_code() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let nowhere = Origin::parse(&format!("http://{}", listener.local_addr().expect("an address"))).expect("an origin");
     drop(listener);
-    world.graph.endpoints.authority = nowhere;
+    world.endpoints.authority = nowhere;
     let run = world.sync(&[CONFIGURATION]).await;
     assert_eq!((run.record.status, run.record.error_codes.as_slice()), (RunStatus::Failed, [ErrorCode::GraphConnection].as_slice()));
 }

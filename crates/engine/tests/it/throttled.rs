@@ -35,12 +35,12 @@ impl Timer for ScaledTimer {
 async fn throttling(plan: ThrottlePlan) -> World {
     let tenant = |number| TenantPlan { sizes: SizePlan::each(3), ..TenantPlan::numbered(number) };
     let throttle = Some(plan.scaled(1.0 / f64::from(FASTER)).with_the_clients_clock());
-    World::started(SimulatorConfig { tenants: vec![tenant(1), tenant(2)], throttle, record: true, ..SimulatorConfig::default() }).await
+    World::of(SimulatorConfig { tenants: vec![tenant(1), tenant(2)], throttle, record: true, ..SimulatorConfig::default() }).await
 }
 
 fn engine(world: &World, graph: GraphSettings) -> Engine {
-    let graph = GraphClient::new(graph, world.credential(), Arc::new(ScaledTimer(TokioTimer::default()))).expect("a client");
-    Engine::new(world.store.clone(), graph, Arc::new(TokioTimer::default()), new_worker_id(), world.settings.clone())
+    let graph = GraphClient::new(graph, Arc::new(ScaledTimer(TokioTimer::default()))).expect("a client");
+    Engine::new(world.store.clone(), graph, world.accesses(), Arc::new(TokioTimer::default()), new_worker_id(), world.settings.clone())
 }
 
 fn of_graph(world: &World) -> Vec<Recorded> {
@@ -134,7 +134,7 @@ async fn conditional_access_that_never_says_when_is_asked_so_slowly_that_it_neve
 async fn pages_of_different_paths_overlap_and_no_path_waits_for_another() {
     let tenants = vec![TenantPlan { sizes: SizePlan::each(2).with(key("deviceConfiguration"), 5_000), ..TenantPlan::numbered(1) }];
     let latency = Duration::from_millis(20);
-    let world = World::started(SimulatorConfig { tenants, latency, record: true, ..SimulatorConfig::default() }).await;
+    let world = World::of(SimulatorConfig { tenants, latency, record: true, ..SimulatorConfig::default() }).await;
     let run = world.sync(&[]).await.record;
     assert_eq!(run.status, RunStatus::Success);
 

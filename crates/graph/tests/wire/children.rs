@@ -185,7 +185,7 @@ async fn i30_all_collections_share_one_page_cap(#[case] pages: &[usize], #[case]
         }
         server.graph([server.page(&["x"], None)]);
     }
-    let client = client(GraphSettings { page_cap: 3, ..server.settings() }, &FakeTimer::new());
+    let client = client(GraphSettings { page_cap: 3, ..GraphSettings::default() }, server.access(), &FakeTimer::new());
     let listed = list(session(&client).pages(&parts(), &[0])).await;
     assert_eq!((listed.code(), listed.whole(), server.asked().len()), (code, code == "none", 1 + asked));
 }
@@ -194,7 +194,7 @@ async fn i30_all_collections_share_one_page_cap(#[case] pages: &[usize], #[case]
 async fn i30_more_parents_than_pages_may_be_end_the_listing_before_any_child() {
     let server = Server::start().await;
     server.graph([server.page(&["a", "b", "c", "d"], None), server.page(&[], None)]);
-    let client = client(GraphSettings { page_cap: 3, ..server.settings() }, &FakeTimer::new());
+    let client = client(GraphSettings { page_cap: 3, ..GraphSettings::default() }, server.access(), &FakeTimer::new());
     let listed = list(session(&client).pages(&parts(), &[0])).await;
     assert_eq!((listed.code(), listed.pages.len(), server.asked().len()), ("graph_page_cap", 0, 1));
 }

@@ -184,7 +184,7 @@ async fn what_no_smaller_page_helps_ends_the_listing_as_it_is() {
 async fn i13_all_fallbacks_before_a_page_share_the_time_of_one_page() {
     let server = Server::start().await;
     let timer = FakeTimer::new();
-    let client = client(GraphSettings { page_budget: Duration::from_secs(30), ..server.settings() }, &timer);
+    let client = client(GraphSettings { page_budget: Duration::from_secs(30), ..GraphSettings::default() }, server.access(), &timer);
     // Each step takes 2 waits of 10 s or more: after the second there is no third.
     server.graph(vec![answer(500, &[("Retry-After", "10")]); 15]);
     let listed = list(session(&client).pages(&sized(999), &[0])).await;
@@ -209,8 +209,8 @@ async fn a_token_that_expires_after_a_fallback_does_not_bring_back_what_was_refu
 #[tokio::test]
 async fn a_page_that_takes_too_long_is_asked_for_smaller() {
     let server = Server::start().await;
-    let settings = GraphSettings { request_timeout: Duration::from_millis(200), max_attempts: 2, ..server.settings() };
-    let client = client(settings, &FakeTimer::new());
+    let settings = GraphSettings { request_timeout: Duration::from_millis(200), max_attempts: 2, ..GraphSettings::default() };
+    let client = client(settings, server.access(), &FakeTimer::new());
     let session = session(&client);
     session.sign_in().await.expect("signed in");
     server.graph(vec![Reply::Hang(b"HTTP/1.1 200 x\r\n".to_vec()); 2]);

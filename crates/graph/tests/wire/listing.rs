@@ -5,7 +5,7 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use lastseen_contracts::{PathContract, PathKind};
-use lastseen_graph::{GraphClient, GraphSettings};
+use lastseen_graph::GraphSettings;
 use lastseen_model::ErrorCode;
 use rstest::rstest;
 use uuid::Uuid;
@@ -97,8 +97,8 @@ async fn a_packed_page_reads_as_the_page_and_counts_as_it_came() {
     assert_eq!(session.traffic().bytes_received - before, body.len() as u64);
 }
 
-fn capped(server: &Server) -> GraphClient {
-    client(GraphSettings { body_cap: 1000, depth_cap: 10, ..server.settings() }, &FakeTimer::new())
+fn capped(server: &Server) -> Client {
+    server.client_with(GraphSettings { body_cap: 1000, depth_cap: 10, ..GraphSettings::default() }, &FakeTimer::new())
 }
 
 #[rstest]

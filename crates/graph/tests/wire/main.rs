@@ -3,10 +3,13 @@
 mod canary;
 mod children;
 mod fallbacks;
+mod keys;
 mod links;
 mod listing;
 mod patience;
 mod probe;
+mod proofs;
 mod sign_in;
 mod support;
+mod tenants;
 mod turns;

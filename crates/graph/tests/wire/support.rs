@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lastseen_contracts::{ApiVersion, Assignments, Paging, PathContract, PathKind, PlatformRule, TypeContract, Workload};
-use lastseen_graph::{Credential, Endpoints, GraphClient, GraphFailure, GraphSettings, Origin, Pages, RawPage, Session, Timer};
+use lastseen_graph::{
+    Access, Credential, Endpoints, GraphClient, GraphFailure, GraphSettings, Origin, Pages, Proof, RawPage, Session, Timer,
+};
 use lastseen_model::{ContractHash, ContractVersion, CorrelationId, TenantId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -128,15 +130,41 @@ impl Server {
         page_to(ids, next.map(|target| self.url(target)).as_deref())
     }
 
-    pub(crate) fn settings(&self) -> GraphSettings {
-        GraphSettings { endpoints: Endpoints { authority: self.origin(), graph: self.origin() }, ..GraphSettings::default() }
+    pub(crate) fn endpoints(&self) -> Endpoints {
+        Endpoints { authority: self.origin(), graph: self.origin() }
     }
-    pub(crate) fn client(&self, timer: &Arc<FakeTimer>) -> GraphClient {
-        client(self.settings(), timer)
+    /// The way to this server, with a client secret.
+    pub(crate) fn access(&self) -> Access {
+        self.access_by(credential())
+    }
+    pub(crate) fn access_by(&self, credential: Credential) -> Access {
+        Access { endpoints: self.endpoints(), credential: Arc::new(credential), requests_at_once: None }
+    }
+    pub(crate) fn client(&self, timer: &Arc<FakeTimer>) -> Client {
+        self.client_with(GraphSettings::default(), timer)
+    }
+    pub(crate) fn client_with(&self, settings: GraphSettings, timer: &Arc<FakeTimer>) -> Client {
+        client(settings, self.access(), timer)
     }
     /// A session with default settings.
     pub(crate) fn session(&self, timer: &Arc<FakeTimer>) -> Session {
         session(&self.client(timer))
+    }
+}
+
+/// A client, and the access that a session gets where its test says nothing else.
+pub(crate) struct Client {
+    pub(crate) graph: GraphClient,
+    pub(crate) access: Access,
+}
+
+impl Client {
+    pub(crate) fn session(&self, tenant: TenantId, correlation: CorrelationId, cancel: CancellationToken) -> Session {
+        self.graph.session(tenant, self.access.clone(), correlation, cancel).expect("a session")
+    }
+    /// A session by another access.
+    pub(crate) fn session_by(&self, of: &str, access: Access) -> Session {
+        self.graph.session(tenant(of), access, correlation(), CancellationToken::new()).expect("a session")
     }
 }
 
@@ -268,12 +296,12 @@ pub(crate) fn path(path: &str) -> PathContract {
 }
 
 pub(crate) fn credential() -> Credential {
-    Credential { client_id: "client-id".into(), secret: "canary-secret &=+%".into() }
+    Credential { client_id: Some("client-id".parse().expect("an id")), proof: Proof::Secret("canary-secret &=+%".into()) }
 }
 
-pub(crate) fn client(settings: GraphSettings, timer: &Arc<FakeTimer>) -> GraphClient {
+pub(crate) fn client(settings: GraphSettings, access: Access, timer: &Arc<FakeTimer>) -> Client {
     let timer: Arc<dyn Timer> = Arc::<FakeTimer>::clone(timer);
-    GraphClient::new(settings, credential(), timer).expect("a client")
+    Client { graph: GraphClient::new(settings, timer).expect("a client"), access }
 }
 
 pub(crate) fn tenant(text: &str) -> TenantId {
@@ -284,7 +312,7 @@ pub(crate) fn correlation() -> CorrelationId {
     CORRELATION.parse().expect("a GUID")
 }
 
-pub(crate) fn session(client: &GraphClient) -> Session {
+pub(crate) fn session(client: &Client) -> Session {
     client.session(tenant(TENANT), correlation(), CancellationToken::new())
 }
 

@@ -66,7 +66,10 @@ impl Client {
         ];
         for (name, value) in changed {
             form.retain(|(known, _)| known != name);
-            form.push((name, value));
+            // An empty secret is none.
+            if (*name, *value) != ("client_secret", "") {
+                form.push((name, value));
+            }
         }
         let url = format!("{}/{tenant}/oauth2/v2.0/token", self.origin);
         Self::read(self.http.post(url).form(&form)).await
