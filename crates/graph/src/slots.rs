@@ -137,6 +137,39 @@ mod tests {
         assert_eq!(taken(&slots).len(), 4, "never more than the setting");
     }
 
+    #[test]
+    fn i13_another_setting_holds_at_once_and_gives_nothing_back_that_a_429_took() {
+        let slots = Slots::new(4);
+        let all = taken(&slots);
+        slots.set_most(2);
+        drop(all);
+        let two = taken(&slots);
+        assert_eq!(two.len(), 2);
+        two[0].throttled();
+        drop(two);
+        slots.set_most(8);
+        let one = taken(&slots);
+        assert_eq!(one.len(), 1, "still as few as after the 429");
+        for _ in 0..CALM_ANSWERS * 20 {
+            one[0].answered();
+        }
+        drop(one);
+        assert_eq!(taken(&slots).len(), 8);
+    }
+
+    #[tokio::test]
+    async fn a_setting_that_is_raised_wakes_those_who_wait() {
+        let slots = Slots::new(1);
+        let _held = slots.take().await;
+        let waiting = tokio::spawn({
+            let slots = Arc::clone(&slots);
+            async move { slots.take().await }
+        });
+        tokio::task::yield_now().await;
+        slots.set_most(2);
+        drop(waiting.await.expect("a slot"));
+    }
+
     #[tokio::test]
     async fn a_freed_slot_wakes_one_that_waits() {
         let slots = Slots::new(1);

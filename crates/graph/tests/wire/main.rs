@@ -1,6 +1,7 @@
 //! The client over real sockets, against a server that answers by script.
 
 mod canary;
+mod fake_timer;
 mod keys;
 mod links;
 mod listing;
