@@ -108,7 +108,7 @@ pub(crate) struct Again {
 }
 
 impl Again {
-    pub(crate) const fn often(code: ErrorCode) -> Self {
+    const fn often(code: ErrorCode) -> Self {
         Self { code, few: false, route: Route::Pooled }
     }
     pub(crate) const fn seldom(code: ErrorCode) -> Self {

@@ -43,11 +43,14 @@ impl Slots {
         Arc::new(Self { state: Mutex::new(State { most, limit: most.min(AT_FIRST), taken: 0, calm: 0, era: 0 }), freed: Notify::new() })
     }
 
-    /// Sets how many requests may be under way at most, from now on. Where it is more than it was, it is come to as slowly as ever.
+    /// Sets how many requests may be under way at most, from now on. What a 429 has taken away comes back as slowly as ever.
     pub(crate) fn set_most(&self, most: usize) {
         let mut state = locked(&self.state);
-        state.limit = state.limit.min(most);
+        let at_rest = if state.era == 0 { state.limit.max(AT_FIRST) } else { state.limit };
+        state.limit = at_rest.min(most);
         state.most = most;
+        drop(state);
+        self.freed.notify_waiters();
     }
 
     /// Waits for a slot.
@@ -149,6 +152,39 @@ mod tests {
         }
         drop(first);
         assert_eq!(taken(&slots).len(), 6);
+    }
+
+    #[test]
+    fn i13_another_setting_holds_at_once_and_gives_nothing_back_that_a_429_took() {
+        let slots = Slots::new(4);
+        let all = taken(&slots);
+        slots.set_most(2);
+        drop(all);
+        let two = taken(&slots);
+        assert_eq!(two.len(), 2);
+        two[0].throttled();
+        drop(two);
+        slots.set_most(8);
+        let one = taken(&slots);
+        assert_eq!(one.len(), 1, "still as few as after the 429");
+        for _ in 0..CALM_ANSWERS * 20 {
+            one[0].answered();
+        }
+        drop(one);
+        assert_eq!(taken(&slots).len(), 8);
+    }
+
+    #[tokio::test]
+    async fn a_setting_that_is_raised_wakes_those_who_wait() {
+        let slots = Slots::new(1);
+        let _held = slots.take().await;
+        let waiting = tokio::spawn({
+            let slots = Arc::clone(&slots);
+            async move { slots.take().await }
+        });
+        tokio::task::yield_now().await;
+        slots.set_most(2);
+        drop(waiting.await.expect("a slot"));
     }
 
     #[tokio::test]

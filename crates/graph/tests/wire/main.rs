@@ -2,6 +2,7 @@
 
 mod canary;
 mod children;
+mod fake_timer;
 mod fallbacks;
 mod keys;
 mod links;

@@ -1,12 +1,10 @@
-//! A scripted server on a real socket, and a clock that a test moves.
+//! A scripted server on a real socket.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use async_trait::async_trait;
 use lastseen_contracts::{ApiVersion, Assignments, Paging, PathContract, PathKind, PlatformRule, TypeContract, Workload};
 use lastseen_graph::{
     Access, Credential, Endpoints, GraphClient, GraphFailure, GraphSettings, Origin, Pages, Proof, RawPage, Session, Timer,
@@ -16,6 +14,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+
+pub(crate) use crate::fake_timer::FakeTimer;
 
 pub(crate) const TENANT: &str = "8c2f0c1e-5a54-4c0e-9d6b-3f1f0f6b7a10";
 pub(crate) const OTHER_TENANT: &str = "22222222-5a54-4c0e-9d6b-3f1f0f6b7a10";
@@ -356,52 +356,5 @@ pub(crate) async fn list(mut pages: Pages) -> Listed {
                 return Listed { failure: Some(failure), ..listed };
             }
         }
-    }
-}
-
-/// A clock that moves by what is waited for, or only when the test moves it.
-pub(crate) struct FakeTimer {
-    now: watch::Sender<Duration>,
-    by_hand: bool,
-    pauses: watch::Sender<Vec<Duration>>,
-}
-
-impl FakeTimer {
-    /// Every wait is over at once, and moves the clock on.
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { now: watch::Sender::new(Duration::ZERO), by_hand: false, pauses: watch::Sender::default() })
-    }
-    /// Waits end when the test says so.
-    pub(crate) fn by_hand() -> Arc<Self> {
-        Arc::new(Self { now: watch::Sender::new(Duration::ZERO), by_hand: true, pauses: watch::Sender::default() })
-    }
-    pub(crate) fn advance(&self, by: Duration) {
-        self.now.send_modify(|now| *now += by);
-    }
-    /// Every wait that was asked for until now.
-    pub(crate) fn pauses(&self) -> Vec<Duration> {
-        self.pauses.borrow().clone()
-    }
-    /// Returns when so many waits were asked for in all.
-    pub(crate) async fn until_paused(&self, times: usize) {
-        self.pauses.subscribe().wait_for(|pauses| pauses.len() >= times).await.expect("the clock is here");
-    }
-}
-
-#[async_trait]
-impl Timer for FakeTimer {
-    async fn pause(&self, duration: Duration) {
-        let mut now = self.now.subscribe();
-        let until = *now.borrow() + duration;
-        self.pauses.send_modify(|pauses| pauses.push(duration));
-        if self.by_hand {
-            now.wait_for(|now| *now >= until).await.expect("the clock is here");
-        } else {
-            self.advance(duration);
-            tokio::task::yield_now().await;
-        }
-    }
-    fn now(&self) -> Duration {
-        *self.now.borrow()
     }
 }
