@@ -156,6 +156,15 @@ macro_rules! conformance_tests {
                 i24_a_listing_that_ended_after_the_claim_is_no_base
                 reasons_come_all_together_and_in_order
             }
+            successors {
+                i24_an_item_that_moved_to_another_type_under_a_new_id_names_what_it_may_live_on_as
+                what_was_known_before_or_has_another_name_platform_type_or_tenant_is_no_successor
+                since_is_decided_by_numbers_and_never_by_clocks
+                at_most_three_are_named_in_the_order_of_their_first_sighting
+                a_nameless_item_has_none_and_a_hint_changes_no_confidence
+                i27_successors_outlive_the_listings_that_retention_drops
+                each_item_of_a_page_has_its_own_and_an_explanation_says_the_same
+            }
             answers {
                 items_come_by_type_and_id_with_all_that_was_observed
                 item_filters_narrow_each_other

@@ -27,6 +27,7 @@ mod reap;
 mod rows;
 mod settings;
 mod start;
+mod successors;
 mod tenants;
 mod transaction;
 

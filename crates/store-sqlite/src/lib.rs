@@ -32,6 +32,7 @@ mod queue;
 mod reap;
 mod rows;
 mod start;
+mod successors;
 mod tenants;
 mod transaction;
 

@@ -24,7 +24,7 @@ pub use clock::{DatabaseClock, ManualClock};
 pub use error::{OpenProblem, StoreError};
 pub use read::{
     Acknowledgement, Coverage, Cursor, CursorError, Explanation, Item, ItemPage, ItemQuery, Missing, MissingAnswer, MissingItem,
-    MissingQuery, ReferenceRun, SelectionRecord, SightingRow, StandingRow,
+    MissingQuery, PossibleSuccessor, ReferenceRun, SUCCESSORS_NAMED, SelectionRecord, SightingRow, StandingRow,
 };
 pub use retention::{Pruned, Retention};
 pub use run::{

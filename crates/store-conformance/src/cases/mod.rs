@@ -11,4 +11,5 @@ pub(crate) mod missing;
 pub(crate) mod pages;
 pub(crate) mod queue;
 pub(crate) mod retention;
+pub(crate) mod successors;
 pub(crate) mod tenants;

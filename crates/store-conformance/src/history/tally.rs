@@ -42,6 +42,10 @@ impl Tally {
             if item.acknowledged_at.is_some() {
                 self.met("acknowledged");
             }
+            self.met(format!("possible successors: {}", item.possible_successors.len()));
+            if item.possible_successors.iter().any(|other| other.external_id != item.external_id) {
+                self.met("possible successor: under a new id");
+            }
         }
         for row in &said.coverage {
             self.met(format!("outcome: {}", row.outcome));
@@ -111,6 +115,11 @@ impl Tally {
             "missing_since: a run",
             "missing_since: none",
             "acknowledged",
+            "possible successors: 0",
+            "possible successors: 1",
+            "possible successors: 2",
+            "possible successors: 3",
+            "possible successor: under a new id",
             PASSED_OVER,
             "start: claimed",
             "start: waiting",
