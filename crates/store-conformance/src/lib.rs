@@ -188,6 +188,15 @@ macro_rules! conformance_tests {
                 retention_never_touches_a_run_that_goes_on
                 retention_by_age_drops_what_ended_before_and_without_limits_nothing
             }
+            purge {
+                a_purge_leaves_no_row_of_the_tenant_in_any_table_and_none_of_another_changed
+                a_purge_is_refused_while_a_run_is_running_and_says_which
+                a_run_whose_lease_is_over_and_one_that_is_pending_go_with_the_rest
+                i11_a_zombie_of_a_purged_tenant_writes_nothing
+                i12_a_purge_that_breaks_off_leaves_all_as_it_was
+                a_purged_tenant_begins_anew_and_a_strangers_purge_finds_nothing
+                a_purge_amid_starts_pages_notes_and_claims_leaves_nothing_half_there
+            }
             isolation {
                 r05_another_tenants_ids_answer_exactly_as_ids_that_do_not_exist
                 i21_the_same_ids_in_two_tenants_are_two_of_everything

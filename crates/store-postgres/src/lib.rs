@@ -22,6 +22,7 @@ mod notes;
 mod open;
 mod pages;
 mod prune;
+mod purge;
 mod queue;
 mod reap;
 mod rows;
@@ -43,6 +44,7 @@ use lastseen_store::{
 use sqlx::PgPool;
 
 pub use migrate::{Migrated, migrate, migrate_to, newest_version};
+pub use purge::{purge, purge_with_clock};
 pub use settings::{PoolSettings, PostgresAddress};
 
 /// How long a verb may take in all. The server ends a statement that is stuck; this ends the wait for a server that is gone without a

@@ -57,10 +57,7 @@ pub async fn migrate(owner: &PostgresAddress, app_role: &str) -> Result<Migrated
 /// Like [`migrate`], to an older version, from the second on: for tests of the steps that follow.
 pub async fn migrate_to(owner: &PostgresAddress, app_role: &str, version: i64) -> Result<Migrated> {
     let place = owner.place();
-    let options = owner.options()?;
-    let connecting = tokio::time::timeout(PoolSettings::default().patience, PgConnection::connect_with(&options)).await;
-    let unreachable = |_| StoreError::CannotOpen { place: place.to_owned(), problem: OpenProblem::Unreachable, source: None };
-    let mut connection = connecting.map_err(unreachable)?.map_err(|error| of_opening(place, error))?;
+    let mut connection = connect(owner).await?;
     let mut tx = connection.begin().await.map_err(|error| of_opening(place, error))?;
     check_server(&mut tx, place).await?;
     check_app_role(&mut tx, place, app_role).await?;
@@ -90,6 +87,25 @@ pub async fn migrate_to(owner: &PostgresAddress, app_role: &str, version: i64) -
     grant(&mut tx, app_role).await.map_err(of_statement)?;
     tx.commit().await.map_err(of_statement)?;
     Ok(Migrated { from, to })
+}
+
+/// A connection of the owner's own.
+pub(crate) async fn connect(owner: &PostgresAddress) -> Result<PgConnection> {
+    let place = owner.place();
+    let options = owner.options()?;
+    let connecting = tokio::time::timeout(PoolSettings::default().patience, PgConnection::connect_with(&options)).await;
+    let unreachable = |_| StoreError::CannotOpen { place: place.to_owned(), problem: OpenProblem::Unreachable, source: None };
+    connecting.map_err(unreachable)?.map_err(|error| of_opening(place, error))
+}
+
+/// Goes on only when the schema is the newest that is known here, and holds its walls.
+pub(crate) async fn check_schema_is_newest(connection: &mut PgConnection, place: &str) -> Result<()> {
+    check_schema(connection, place).await?;
+    let known = newest_version();
+    match version_of(connection).await.map_err(|error| of_opening(place, error))? {
+        Some((found, _)) if found > known => Err(StoreError::NewerSchema { found, known }),
+        _ => Ok(()),
+    }
 }
 
 /// Goes on only when the schema is there, serves this program, and holds its walls.

@@ -28,6 +28,7 @@ mod notes;
 mod open;
 mod pages;
 mod prune;
+mod purge;
 mod queue;
 mod reap;
 mod rows;

@@ -15,12 +15,12 @@ use crate::rows::Stored;
 
 /// Names the possible successors of all of these items; of none where no item has a name.
 pub(crate) async fn name_successors(db: &mut SqliteConnection, tenant: &str, items: &mut [MissingItem]) -> Result<()> {
-    let mut named: Vec<&mut MissingItem> = items.iter_mut().filter(|item| item.display_name.is_some()).collect();
-    let last_numbers = last_numbers(db, tenant, &named).await?;
+    let mut with_name: Vec<&mut MissingItem> = items.iter_mut().filter(|item| item.display_name.is_some()).collect();
+    let last_numbers = last_numbers(db, tenant, &with_name).await?;
     let Some(since) = last_numbers.iter().min() else { return Ok(()) };
-    let names: BTreeSet<&str> = named.iter().filter_map(|item| item.display_name.as_deref()).collect();
+    let names: BTreeSet<&str> = with_name.iter().filter_map(|item| item.display_name.as_deref()).collect();
     let fresh = fresh(db, tenant, &names, *since).await?;
-    for (item, last_no) in named.iter_mut().zip(last_numbers) {
+    for (item, last_no) in with_name.iter_mut().zip(last_numbers) {
         let alike = fresh.get(&(item.display_name.clone(), item.platform.clone())).map_or(&[][..], Vec::as_slice);
         let since = alike.iter().filter(|(run_no, other)| *run_no > last_no && other.policy_type != item.policy_type);
         item.possible_successors = since.take(SUCCESSORS_NAMED).map(|(_, other)| other.clone()).collect();

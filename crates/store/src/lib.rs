@@ -5,6 +5,9 @@
 //! that live run. To add a verb: declare it here with its rule, write it in every backend in that backend's own SQL, and prove
 //! it in `store-conformance`, which runs for all of them.
 //!
+//! Taking a whole tenant away is no verb: it is an administrator's act, for which the program's role has no right. Each backend has it
+//! as a function of its own (`purge`), which answers [`Purged`].
+//!
 //! This crate holds no SQL and knows no backend.
 
 mod clock;
@@ -33,7 +36,7 @@ pub use run::{
     run_id_part,
 };
 pub use scope::TenantScope;
-pub use tenant::{Change, REQUESTS_AT_ONCE, RUNS_AT_ONCE, Removal, TenantChange, TenantRecord};
+pub use tenant::{Change, Purged, PurgedTable, REQUESTS_AT_ONCE, RUNS_AT_ONCE, Removal, TenantChange, TenantRecord};
 
 /// What every verb answers.
 pub type Result<T> = std::result::Result<T, StoreError>;

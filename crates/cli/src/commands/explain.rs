@@ -116,7 +116,7 @@ fn verdict(standing: &StandingRow, screen: &mut Screen) -> Result<(), Problem> {
         }
     }
     for other in &missing.possible_successors {
-        let hint = successor(other, screen, exact(other.first_seen_at));
+        let hint = successor(other, screen, &exact(other.first_seen_at));
         screen.line(format!("  {hint}"))?;
     }
     Ok(())

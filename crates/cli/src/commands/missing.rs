@@ -1,7 +1,9 @@
 //! `lastseen missing`, `missing ack` and `missing unack`.
 
 use lastseen_model::{ErrorCode, ListingOutcome, Reference, Selection, SelectionHash};
-use lastseen_store::{Acknowledgement, Coverage, Missing, MissingAnswer, MissingItem, MissingQuery, PossibleSuccessor, SelectionRecord, Store};
+use lastseen_store::{
+    Acknowledgement, Coverage, Missing, MissingAnswer, MissingItem, MissingQuery, PossibleSuccessor, SelectionRecord, Store,
+};
 use serde_json::{Value, json};
 
 use crate::advice;
@@ -218,7 +220,7 @@ fn last_complete(row: &Coverage, screen: &Screen) -> String {
 }
 
 /// What an item may live on as, and since when that is known.
-pub(crate) fn successor(other: &PossibleSuccessor, screen: &Screen, since: String) -> String {
+pub(crate) fn successor(other: &PossibleSuccessor, screen: &Screen, since: &str) -> String {
     format!("may live on as {} {}, first seen {since}", other.policy_type, screen.id(other.external_id.as_str()))
 }
 
@@ -240,7 +242,7 @@ fn items(items: &[MissingItem], screen: &mut Screen) -> Result<(), Problem> {
         line.extend(doubted.then(|| item.reasons.iter().map(|reason| reason.phrase()).collect::<Vec<_>>().join("; ")));
         table.line(line);
         for other in &item.possible_successors {
-            table.hint(&successor(other, screen, ago(now, other.first_seen_at)));
+            table.hint(&successor(other, screen, &ago(now, other.first_seen_at)));
         }
     }
     Ok(screen.show(&table)?)

@@ -9,6 +9,7 @@ pub(crate) mod leases;
 pub(crate) mod lifecycle;
 pub(crate) mod missing;
 pub(crate) mod pages;
+pub(crate) mod purge;
 pub(crate) mod queue;
 pub(crate) mod retention;
 pub(crate) mod successors;

@@ -80,7 +80,10 @@ impl Tally {
             Effect::Page(lastseen_store::PageStored::Stored { changed, .. }) if *changed > 0 => self.met("page: changed"),
             Effect::Removed(Some(removal)) if !removal.cancelled.is_empty() => self.met(REMOVED_WITH_PENDING),
             Effect::Removed(Some(removal)) if !removal.running.is_empty() => self.met(REMOVED_WITH_RUNNING),
+            Effect::Busy(_) => self.met("purge: refused"),
+            Effect::Purged(purged) if purged.rows("catalogue") > 0 => self.met("purge: items"),
             Effect::Page(_)
+            | Effect::Purged(_)
             | Effect::Reaped(_)
             | Effect::Removed(_)
             | Effect::Tenant(_)
@@ -129,6 +132,8 @@ impl Tally {
             "refused: LeaseLost",
             "refused: OutOfOrder",
             "refused: TenantRemoved",
+            "purge: items",
+            "purge: refused",
             REMOVED_WITH_PENDING,
             REMOVED_WITH_RUNNING,
             "reaped: failed",
