@@ -188,6 +188,9 @@ macro_rules! conformance_tests {
                 retention_never_touches_a_run_that_goes_on
                 retention_by_age_drops_what_ended_before_and_without_limits_nothing
             }
+            about {
+                a_database_tells_its_schema_its_clock_and_that_its_walls_hold
+            }
             purge {
                 a_purge_leaves_no_row_of_the_tenant_in_any_table_and_none_of_another_changed
                 a_purge_is_refused_while_a_run_is_running_and_says_which

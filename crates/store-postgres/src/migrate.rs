@@ -124,7 +124,7 @@ pub(crate) async fn check_schema(connection: &mut PgConnection, place: &str) -> 
 
 /// The tables of tenant data whose wall is down: row-level security off or not forced, its policy gone or another one, or a gate beside
 /// it. A policy that only narrows what is seen is nobody's harm.
-async fn walls_down(connection: &mut PgConnection) -> sqlx::Result<Vec<String>> {
+pub(crate) async fn walls_down(connection: &mut PgConnection) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar!(
         r#"SELECT relname::text AS "table!" FROM pg_class c
            WHERE oid IN ('tenants'::regclass, 'selections'::regclass, 'sync_runs'::regclass, 'run_errors'::regclass, 'listings'::regclass,
@@ -156,7 +156,7 @@ async fn raise_walls(connection: &mut PgConnection) -> sqlx::Result<()> {
 }
 
 /// The schema's version and the oldest program that it serves; none where there is no schema.
-async fn version_of(connection: &mut PgConnection) -> sqlx::Result<Option<(i64, i64)>> {
+pub(crate) async fn version_of(connection: &mut PgConnection) -> sqlx::Result<Option<(i64, i64)>> {
     let there =
         sqlx::query_scalar!(r#"SELECT to_regclass('lastseen_schema') IS NOT NULL AS "there!""#).fetch_one(Db::of(connection)).await?;
     if !there {

@@ -198,6 +198,11 @@ impl<'c> Db<'c> {
     pub(crate) fn of(connection: &'c mut PgConnection) -> Self {
         Self(connection)
     }
+
+    /// The connection itself, for what asks a database in the same words while it is opened.
+    pub(crate) fn connection(self) -> &'c mut PgConnection {
+        self.0
+    }
 }
 
 /// A statement that is not kept by name.

@@ -10,6 +10,7 @@
 //!
 //! This crate holds no SQL and knows no backend.
 
+mod about;
 mod clock;
 mod error;
 mod read;
@@ -23,6 +24,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId};
 
+pub use about::{About, AboutPostgres, AboutSqlite, BackendAbout, JournalMode, Walls};
 pub use clock::{DatabaseClock, ManualClock};
 pub use error::{OpenProblem, StoreError};
 pub use read::{
@@ -146,6 +148,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Takes the note back; whether there was one.
     async fn unacknowledge(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<bool>;
+
+    /// What there is to say about the database itself: which it is, as whom Lastseen works with it, and whether its walls hold.
+    async fn about(&self) -> Result<About>;
 
     /// Closes every connection in good order. To be called when the program is done with the store; nothing is asked after it.
     async fn close(&self);

@@ -1,6 +1,7 @@
 //! The cases, by what they are about. Each takes a fresh database and is named in the list of [`crate::conformance_tests`]; one
 //! that is not named there is dead code, which the lints refuse.
 
+pub(crate) mod about;
 pub(crate) mod answers;
 pub(crate) mod doubts;
 pub(crate) mod guardrails;
