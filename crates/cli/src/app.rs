@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use lastseen_contracts::Registry;
-use lastseen_engine::Engine;
+use lastseen_engine::{Engine, TenantAccess};
 use lastseen_graph::{GraphClient, TokioTimer};
 use lastseen_model::{CredentialRef, Selection, TenantId};
 use lastseen_store::{Store, TenantRecord, TenantScope};
@@ -25,6 +25,8 @@ pub(crate) struct App {
 pub(crate) struct Tenant {
     pub(crate) scope: TenantScope,
     pub(crate) name: Option<String>,
+    /// How it is reached, where that is not as the configuration says.
+    pub(crate) access: TenantAccess,
     /// Where the credential is kept that signs in to it.
     pub(crate) credential: Option<CredentialRef>,
 }
@@ -69,32 +71,40 @@ impl App {
         self.open().await
     }
 
-    /// The tenant of a question: the one named, else the only one the database knows.
+    /// The tenant of a question: the one named, else the only one the database knows. A removed tenant must be named: what was seen of
+    /// it can still be asked for, but it is never meant by saying nothing.
     pub(crate) async fn known_tenant(&self, store: &dyn Store) -> Result<Tenant, Problem> {
         let known = store.tenants().await?;
-        match (self.tenant, known.as_slice()) {
+        let active: Vec<&TenantRecord> = active(&known).collect();
+        match (self.tenant, active.as_slice()) {
             (Some(tenant), _) => match known.iter().find(|known| known.tenant_id == tenant) {
                 Some(record) => Ok(self.tenant_of(record.tenant_id, &known)),
-                None => Err(Problem::usage(format!("this database does not know the tenant {tenant}")).next(match known.as_slice() {
+                None => Err(Problem::usage(format!("this database does not know the tenant {tenant}")).next(match active.as_slice() {
                     [] => "sync it first: lastseen sync --tenant <GUID>".to_owned(),
-                    known => format!("name one of these with --tenant:\n{}", names(known, &self.config.names)),
+                    active => format!("name one of these with --tenant:\n{}", names(active, &self.config.names)),
                 })),
             },
             (None, [only]) => Ok(self.tenant_of(only.tenant_id, &known)),
+            (None, []) if !known.is_empty() => Err(Problem::usage("every tenant that this database knows was removed").next(format!(
+                "name one with --tenant to see what was seen of it:\n{}",
+                names(&known.iter().collect::<Vec<_>>(), &self.config.names)
+            ))),
             (None, []) => Err(Problem::usage("this database knows no tenant yet").next("sync one: lastseen sync --tenant <GUID>")),
             (None, several) => Err(Problem::usage("this database knows several tenants")
                 .next(format!("name one of these with --tenant:\n{}", names(several, &self.config.names)))),
         }
     }
 
-    /// A tenant with the name that the configuration, else the database, has for it.
+    /// A tenant by what the configuration, else the database, says of it.
     #[expect(clippy::disallowed_methods, reason = "the command line is one of the places that may open the door to a tenant")]
     pub(crate) fn tenant_of(&self, tenant: TenantId, known: &[TenantRecord]) -> Tenant {
-        let recorded = || known.iter().find(|record| record.tenant_id == tenant).and_then(|record| record.name.clone());
+        let record = known.iter().find(|record| record.tenant_id == tenant);
+        let access = record.map_or_else(|| TenantAccess::of(tenant), |record| TenantAccess::from(record.clone()));
         Tenant {
             scope: TenantScope::assume(tenant),
-            name: self.config.names.get(&tenant).cloned().or_else(recorded),
-            credential: self.config.access.credential().cloned(),
+            name: self.config.names.get(&tenant).or(record.and_then(|record| record.name.as_ref())).cloned(),
+            credential: access.credential.clone().or_else(|| self.config.access.credential().cloned()),
+            access,
         }
     }
 
@@ -109,14 +119,28 @@ impl App {
         Ok(engine.with_registry(self.config.registry.clone()))
     }
 
-    /// Finds out whether the configured credential can be read, before there is a database or a run.
-    pub(crate) async fn check_credential(&self) -> Result<(), Problem> {
-        self.config.access.check(&TokioTimer::default()).await
+    /// Finds out whether a credential can be read, before there is a run that would fail for it: those of these tenants, or the configured
+    /// one where there are none yet. One that can be is enough: what is wrong with the others, their own runs say.
+    pub(crate) async fn check_credentials(&self, tenants: &[&TenantAccess]) -> Result<(), Problem> {
+        let timer = TokioTimer::default();
+        let Some((first, others)) = tenants.split_first() else { return self.config.access.check(None, &timer).await };
+        let Err(problem) = self.config.access.check(Some(first), &timer).await else { return Ok(()) };
+        for other in others {
+            if self.config.access.check(Some(other), &timer).await.is_ok() {
+                return Ok(());
+            }
+        }
+        Err(problem)
     }
 }
 
-fn names(known: &[TenantRecord], names: &BTreeMap<TenantId, String>) -> String {
-    let line = |record: &TenantRecord| {
+/// The tenants that were not removed.
+pub(crate) fn active(known: &[TenantRecord]) -> impl Iterator<Item = &TenantRecord> {
+    known.iter().filter(|record| !record.is_removed())
+}
+
+fn names(known: &[&TenantRecord], names: &BTreeMap<TenantId, String>) -> String {
+    let line = |record: &&TenantRecord| {
         let name = names.get(&record.tenant_id).or(record.name.as_ref()).map(|name| format!("  {name}")).unwrap_or_default();
         format!("{}{name}", record.tenant_id)
     };

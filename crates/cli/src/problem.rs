@@ -77,6 +77,9 @@ impl From<StoreError> for Problem {
                 "if this is the role that Lastseen works with, let the owner give it its rights again: lastseen migrate --database <owner's address> \
                  --app-role <this role>; a role that is only for reading is not for Lastseen's commands",
             ),
+            StoreError::TenantRemoved => {
+                problem.next("bring it back before it is synced again; what was seen of it can still be asked for, with --tenant")
+            }
             StoreError::NotWritable(_) => problem.next("make room or rights, then run the command again; nothing was left half written"),
             StoreError::RowsAffected { .. } | StoreError::Inconsistent { .. } | StoreError::Refused(_) => {
                 Self { exit: Exit::Failed, ..problem }.next("report it with the command and `lastseen --version`")

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use lastseen_graph::{Access, CredentialProblem};
 use lastseen_model::{ClientId, Cloud, CredentialRef, ErrorCode, ErrorContext, TenantId};
-use lastseen_store::{RunError, StoreError, TenantScope};
+use lastseen_store::{RunError, StoreError, TenantRecord, TenantScope};
 use tokio_util::sync::CancellationToken;
 
 use crate::run::Engine;
@@ -61,8 +61,14 @@ impl Engine {
 
     /// What the database knows of how the tenant is reached. The one place where its record becomes a [`TenantAccess`].
     async fn tenant_access(&self, scope: &TenantScope, lost: &CancellationToken) -> Result<TenantAccess, StoreError> {
-        let known = self.patience(lost).call(|| self.store.tenants()).await?;
-        let record = known.into_iter().find(|record| record.tenant_id == scope.tenant());
-        Ok(TenantAccess::of(record.map_or(scope.tenant(), |record| record.tenant_id)))
+        let known = self.patience(lost).call(|| self.store.tenant(scope)).await?;
+        Ok(known.map_or_else(|| TenantAccess::of(scope.tenant()), TenantAccess::from))
+    }
+}
+
+impl From<TenantRecord> for TenantAccess {
+    fn from(record: TenantRecord) -> Self {
+        let TenantRecord { tenant_id, cloud, client_id, credential, requests_at_once, .. } = record;
+        Self { tenant_id, cloud, client_id, credential, requests_at_once }
     }
 }

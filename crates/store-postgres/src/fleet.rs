@@ -1,11 +1,9 @@
-//! What stands above a single run: the registry's mirror and the tenants.
+//! What stands above every tenant: the registry's mirror.
 
-use lastseen_store::{RegistryType, Result, TenantRecord, TenantScope};
+use lastseen_store::{RegistryType, Result};
 
 use crate::PostgresStore;
 use crate::error::of_statement;
-use crate::rows::Stored;
-use crate::transaction::TenantTx;
 
 pub(crate) async fn mirror_registry(store: &PostgresStore, types: &[RegistryType]) -> Result<()> {
     let mut tx = store.fleet().await?;
@@ -31,42 +29,4 @@ pub(crate) async fn mirror_registry(store: &PostgresStore, types: &[RegistryType
     .await
     .map_err(of_statement)?;
     tx.commit().await
-}
-
-pub(crate) async fn tenants(store: &PostgresStore) -> Result<Vec<TenantRecord>> {
-    let mut tx = store.fleet().await?;
-    // Tenants without a name come last: a name is what a person looks for.
-    let rows = sqlx::query!("SELECT tenant_id, name FROM tenants ORDER BY name NULLS LAST, tenant_id")
-        .fetch_all(tx.db())
-        .await
-        .map_err(of_statement)?;
-    let tenant = Stored { table: "tenants", key: "" };
-    rows.into_iter().map(|row| Ok(TenantRecord { tenant_id: tenant.id("tenant_id", row.tenant_id)?, name: row.name })).collect()
-}
-
-pub(crate) async fn register_tenant(store: &PostgresStore, scope: &TenantScope, name: Option<&str>) -> Result<()> {
-    let mut tx = store.write(scope).await?;
-    know_tenant(&mut tx, name).await?;
-    tx.commit().await
-}
-
-/// Makes the tenant known; a name that is given replaces an older one.
-pub(crate) async fn know_tenant(tx: &mut TenantTx, name: Option<&str>) -> Result<()> {
-    let (tenant, now) = (tx.tenant, tx.now_sql());
-    sqlx::query!(
-        "INSERT INTO tenants (tenant_id, name, registered_at) VALUES ($1, $2, $3) ON CONFLICT (tenant_id) DO NOTHING",
-        tenant,
-        name,
-        now as _,
-    )
-    .execute(tx.db())
-    .await
-    .map_err(of_statement)?;
-    if name.is_some() {
-        sqlx::query!("UPDATE tenants SET name = $2 WHERE tenant_id = $1 AND name IS DISTINCT FROM $2", tenant, name)
-            .execute(tx.db())
-            .await
-            .map_err(of_statement)?;
-    }
-    Ok(())
 }

@@ -8,6 +8,7 @@
 //!
 //! This crate decides nothing about runs that `lastseen_model` can say; it is no place for retries, clocks of workers or output.
 
+mod about;
 mod catalogue;
 mod error;
 mod explain;
@@ -22,11 +23,14 @@ mod notes;
 mod open;
 mod pages;
 mod prune;
+mod purge;
 mod queue;
 mod reap;
 mod rows;
 mod settings;
 mod start;
+mod successors;
+mod tenants;
 mod transaction;
 
 use std::time::Duration;
@@ -34,13 +38,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId};
 use lastseen_store::{
-    Acknowledgement, Claim, ClaimTerms, DatabaseClock, Enqueued, Explanation, FinishRun, ItemPage, ItemQuery, Lease, ListingFailure,
-    Missing, MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Result, Retention, RunDetail,
-    RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, StoreError, TenantRecord, TenantScope,
+    About, Acknowledgement, Claim, ClaimTerms, DatabaseClock, Enqueued, Explanation, FinishRun, ItemPage, ItemQuery, Lease, ListingFailure,
+    Missing, MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Result, Retention, RunDetail,
+    RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord, TenantScope,
 };
 use sqlx::PgPool;
 
 pub use migrate::{Migrated, migrate, migrate_to, newest_version};
+pub use purge::{purge, purge_with_clock};
 pub use settings::{PoolSettings, PostgresAddress};
 
 /// How long a verb may take in all. The server ends a statement that is stuck; this ends the wait for a server that is gone without a
@@ -66,7 +71,7 @@ impl Store for PostgresStore {
     }
 
     async fn tenants(&self) -> Result<Vec<TenantRecord>> {
-        bounded(fleet::tenants(self)).await
+        bounded(tenants::tenants(self)).await
     }
 
     async fn reap_expired(&self) -> Result<Reaped> {
@@ -74,7 +79,23 @@ impl Store for PostgresStore {
     }
 
     async fn register_tenant(&self, scope: &TenantScope, name: Option<&str>) -> Result<()> {
-        bounded(fleet::register_tenant(self, scope, name)).await
+        bounded(tenants::register_tenant(self, scope, name)).await
+    }
+
+    async fn tenant(&self, scope: &TenantScope) -> Result<Option<TenantRecord>> {
+        bounded(tenants::tenant(self, scope)).await
+    }
+
+    async fn set_tenant(&self, scope: &TenantScope, change: &TenantChange) -> Result<TenantRecord> {
+        bounded(tenants::set_tenant(self, scope, change)).await
+    }
+
+    async fn remove_tenant(&self, scope: &TenantScope) -> Result<Option<Removal>> {
+        bounded(tenants::remove_tenant(self, scope)).await
+    }
+
+    async fn about(&self) -> Result<About> {
+        bounded(about::about(self)).await
     }
 
     async fn start_run(&self, scope: &TenantScope, run: &NewRun, terms: &ClaimTerms) -> Result<Start> {

@@ -1,5 +1,6 @@
 //! From stored rows to domain values. A value that can't be one is reported with its table, column and key.
 
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use jiff_sqlx::Timestamp as SqlTimestamp;
@@ -44,6 +45,12 @@ impl Stored<'_> {
     /// A number.
     pub(crate) fn number<N, T: TryFrom<N>>(&self, column: &'static str, number: N) -> Result<T> {
         number.try_into().map_err(|_| self.inconsistent(column))
+    }
+
+    /// A limit within its bounds, or nothing.
+    pub(crate) fn limit(&self, column: &'static str, limit: Option<i32>, bounds: &RangeInclusive<u32>) -> Result<Option<u32>> {
+        let within = |limit: i32| self.number(column, limit).ok().filter(|limit| bounds.contains(limit));
+        limit.map(|limit| within(limit).ok_or_else(|| self.inconsistent(column))).transpose()
     }
 
     /// A digest of as many bytes as it must have.
@@ -273,6 +280,8 @@ impl TryFrom<MissingRow> for MissingItem {
             missing_since: time(row.missing_since),
             missing_since_run_id: item.option_id("missing_since_run_id", row.missing_since_run_id)?,
             acknowledged_at: time(row.acknowledged_at),
+            // Named for all items of an answer at once.
+            possible_successors: Vec::new(),
         })
     }
 }

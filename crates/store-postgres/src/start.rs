@@ -8,11 +8,11 @@ use uuid::Uuid;
 use crate::PostgresStore;
 use crate::error::of_statement;
 use crate::finish::record_error;
-use crate::fleet::know_tenant;
 use crate::history::read_run;
 use crate::lease::later;
 use crate::reap::reap_expired;
 use crate::rows::Stored;
+use crate::tenants::{Held, hold_tenant, know_and_hold};
 use crate::transaction::{TenantTx, met};
 
 pub(crate) async fn start_run(store: &PostgresStore, scope: &TenantScope, run: &NewRun, terms: &ClaimTerms) -> Result<Start> {
@@ -40,7 +40,7 @@ pub(crate) async fn claim_run(store: &PostgresStore, scope: &TenantScope, run: R
     reap_expired(store).await?;
     let mut tx = store.claiming(scope).await?;
     // Nobody prunes the tenant until this commits, and nobody else claims: what is read from here on holds.
-    hold_tenant(&mut tx).await?;
+    let held = hold_tenant(&mut tx).await?;
     pass_gate(&mut tx).await?;
     let (tenant, id) = (tx.tenant, run.as_uuid());
     let row = sqlx::query!("SELECT status, selection_hash FROM sync_runs WHERE tenant_id = $1 AND run_id = $2 FOR UPDATE", tenant, id)
@@ -51,6 +51,9 @@ pub(crate) async fn claim_run(store: &PostgresStore, scope: &TenantScope, run: R
     let key = id.to_string();
     let status: RunStatus = Stored { table: "sync_runs", key: &key }.word("status", &row.status)?;
     let claim = if status == RunStatus::Pending {
+        if held == Some(Held::Removed) {
+            return Err(StoreError::TenantRemoved);
+        }
         match limit_reached(&mut tx, terms).await? {
             Some(code) => {
                 wait_on(&mut tx, id, terms).await?;
@@ -107,16 +110,6 @@ pub(crate) async fn detail(tx: &mut TenantTx, run: Uuid, verb: &'static str) -> 
     found.map(Box::new).ok_or(StoreError::RowsAffected { verb, expected: 1, actual: 0 })
 }
 
-/// Keeps a prune of the tenant away until the transaction ends: it must not drop what this claim is about to be measured against.
-async fn hold_tenant(tx: &mut TenantTx) -> Result<()> {
-    let tenant = tx.tenant;
-    sqlx::query_scalar!("SELECT tenant_id FROM tenants WHERE tenant_id = $1 FOR SHARE", tenant)
-        .fetch_optional(tx.db())
-        .await
-        .map_err(of_statement)?;
-    Ok(())
-}
-
 /// Waits for its turn among all claims, until the transaction ends; the time is taken anew after it.
 async fn pass_gate(tx: &mut TenantTx) -> Result<()> {
     let passed = sqlx::query_scalar!("SELECT one FROM claim_gate FOR UPDATE").fetch_all(tx.db()).await.map_err(of_statement)?;
@@ -152,8 +145,9 @@ pub(crate) enum Taker {
 /// Makes tenant and selection known and puts the run into the queue, unless a live run of the selection is there: the partial unique
 /// index is the lock.
 pub(crate) async fn enqueue(tx: &mut TenantTx, run: &NewRun, guard: Guard, taker: Taker) -> Result<bool> {
-    know_tenant(tx, None).await?;
-    hold_tenant(tx).await?;
+    if know_and_hold(tx).await? == Held::Removed {
+        return Err(StoreError::TenantRemoved);
+    }
     know_selection(tx, run).await?;
     let until = later(tx.now, run.pending_for);
     insert(tx, run, guard, &Beginning { status: RunStatus::Pending, until: Some(until), ended: None, taker }).await
@@ -208,22 +202,24 @@ fn small(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
-/// Which limit has no slot left for a run of this tenant; the limit on all runs is asked first. The gate makes the count hold until
-/// the claim commits.
+/// Which limit has no slot left for a run of this tenant; the limit on all runs is asked first, and the tenant's own outweighs the one
+/// for every tenant. The gate makes the count hold until the claim commits.
 async fn limit_reached(tx: &mut TenantTx, terms: &ClaimTerms) -> Result<Option<ErrorCode>> {
     let tenant = tx.tenant;
     // The first condition is the partial index's own, so that only live runs are read.
     let running = sqlx::query!(
-        r#"SELECT count(*) AS "all!", count(*) FILTER (WHERE tenant_id = $1) AS "of_tenant!" FROM sync_runs
-           WHERE status IN ('pending', 'running') AND status = 'running'"#,
+        r#"SELECT count(*) AS "all!", count(*) FILTER (WHERE tenant_id = $1) AS "of_tenant!",
+                  coalesce((SELECT t.runs_at_once FROM tenants t WHERE t.tenant_id = $1)::bigint, $2) AS "per_tenant!"
+           FROM sync_runs WHERE status IN ('pending', 'running') AND status = 'running'"#,
         tenant,
+        i64::from(terms.limits.per_tenant),
     )
     .fetch_one(tx.db())
     .await
     .map_err(of_statement)?;
     Ok(if running.all >= i64::from(terms.limits.global) {
         Some(ErrorCode::ConcurrencyLimitGlobal)
-    } else if running.of_tenant >= i64::from(terms.limits.per_tenant) {
+    } else if running.of_tenant >= running.per_tenant {
         Some(ErrorCode::ConcurrencyLimitTenant)
     } else {
         None

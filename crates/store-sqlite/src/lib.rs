@@ -12,6 +12,7 @@
 //!
 //! This crate decides nothing about runs that `lastseen_model` can say; it is no place for retries, clocks of workers or output.
 
+mod about;
 mod catalogue;
 mod error;
 mod explain;
@@ -28,10 +29,13 @@ mod notes;
 mod open;
 mod pages;
 mod prune;
+mod purge;
 mod queue;
 mod reap;
 mod rows;
 mod start;
+mod successors;
+mod tenants;
 mod transaction;
 
 use std::path::PathBuf;
@@ -40,9 +44,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId};
 use lastseen_store::{
-    Acknowledgement, Claim, ClaimTerms, DatabaseClock, Enqueued, Explanation, FinishRun, ItemPage, ItemQuery, Lease, ListingFailure,
-    Missing, MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Result, Retention, RunDetail,
-    RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, TenantRecord, TenantScope,
+    About, Acknowledgement, Claim, ClaimTerms, DatabaseClock, Enqueued, Explanation, FinishRun, ItemPage, ItemQuery, Lease, ListingFailure,
+    Missing, MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Result, Retention, RunDetail,
+    RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, TenantChange, TenantRecord, TenantScope,
 };
 use sqlx::SqlitePool;
 
@@ -65,7 +69,7 @@ impl Store for SqliteStore {
     }
 
     async fn tenants(&self) -> Result<Vec<TenantRecord>> {
-        fleet::tenants(self).await
+        tenants::tenants(self).await
     }
 
     async fn reap_expired(&self) -> Result<Reaped> {
@@ -77,7 +81,23 @@ impl Store for SqliteStore {
     }
 
     async fn register_tenant(&self, scope: &TenantScope, name: Option<&str>) -> Result<()> {
-        fleet::register_tenant(self, scope, name).await
+        tenants::register_tenant(self, scope, name).await
+    }
+
+    async fn tenant(&self, scope: &TenantScope) -> Result<Option<TenantRecord>> {
+        tenants::tenant(self, scope).await
+    }
+
+    async fn set_tenant(&self, scope: &TenantScope, change: &TenantChange) -> Result<TenantRecord> {
+        tenants::set_tenant(self, scope, change).await
+    }
+
+    async fn remove_tenant(&self, scope: &TenantScope) -> Result<Option<Removal>> {
+        tenants::remove_tenant(self, scope).await
+    }
+
+    async fn about(&self) -> Result<About> {
+        about::about(self).await
     }
 
     async fn start_run(&self, scope: &TenantScope, run: &NewRun, terms: &ClaimTerms) -> Result<Start> {

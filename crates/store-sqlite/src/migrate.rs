@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_tables.sql"),
     include_str!("../migrations/0002_views.sql"),
     include_str!("../migrations/0003_queue.sql"),
+    include_str!("../migrations/0004_tenants.sql"),
 ];
 
 /// The newest version known here.

@@ -5,12 +5,12 @@ use lastseen_store::{Enqueued, NewRun, QueuedRun, Result, TenantScope};
 
 use crate::SqliteStore;
 use crate::error::of_statement;
-use crate::fleet::know_tenant;
 use crate::history::read_run;
 use crate::lease::micros;
 use crate::reap::reap;
 use crate::rows::Stored;
 use crate::start::{gone, skip};
+use crate::tenants::{know_tenant, unless_removed};
 use crate::transaction::{WriteTx, met};
 
 /// Who may claim a pending run.
@@ -25,6 +25,7 @@ pub(crate) enum Taker {
 pub(crate) async fn enqueue_run(store: &SqliteStore, scope: &TenantScope, run: &NewRun, guard: Guard) -> Result<Enqueued> {
     let mut tx = store.write().await?;
     reap(&mut tx).await?;
+    let mut tx = unless_removed(tx, scope).await?;
     let queued = enqueue(&mut tx, scope, run, guard, Taker::Worker).await?;
     if !queued {
         skip(&mut tx, &scope.tenant().to_string(), &run.run_id.to_string(), ErrorCode::LockContended).await?;
@@ -44,10 +45,11 @@ pub(crate) async fn queued_runs(store: &SqliteStore, limits: Limits, at_most: u3
              -- The first condition is the partial index's own, so that only live runs are read.
              SELECT tenant_id FROM sync_runs WHERE status IN ('pending', 'running') AND status = 'running'
          )
-         SELECT q.tenant_id, q.run_id, q.correlation_id, q.selection_payload FROM sync_runs q
+         SELECT q.tenant_id, q.run_id, q.correlation_id, q.selection_payload
+         FROM sync_runs q CROSS JOIN tenants t ON t.tenant_id = q.tenant_id AND t.removed_at IS NULL
          WHERE q.status = 'pending' AND q.for_worker = 1
            AND (SELECT count(*) FROM running) < ?1
-           AND (SELECT count(*) FROM running r WHERE r.tenant_id = q.tenant_id) < ?2
+           AND (SELECT count(*) FROM running r WHERE r.tenant_id = q.tenant_id) < coalesce(t.runs_at_once, ?2)
          ORDER BY q.created_no LIMIT ?3",
         limits.global,
         limits.per_tenant,

@@ -1,5 +1,6 @@
 //! From stored rows to domain values. A value that can't be one is reported with its table, column and key.
 
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use lastseen_model::{Confidence, Guard, Reason, Timestamp};
@@ -37,6 +38,12 @@ impl Stored<'_> {
     /// A number, or nothing.
     pub(crate) fn option_number<T: TryFrom<i64>>(&self, column: &'static str, number: Option<i64>) -> Result<Option<T>> {
         number.map(|number| self.number(column, number)).transpose()
+    }
+
+    /// A limit within its bounds, or nothing.
+    pub(crate) fn limit(&self, column: &'static str, limit: Option<i64>, bounds: &RangeInclusive<u32>) -> Result<Option<u32>> {
+        let limit = self.option_number(column, limit)?;
+        limit.map(|limit| if bounds.contains(&limit) { Ok(limit) } else { Err(self.inconsistent(column)) }).transpose()
     }
 
     /// A time.
@@ -266,6 +273,8 @@ impl TryFrom<MissingRow> for MissingItem {
             missing_since: item.option_time("missing_since", row.missing_since)?,
             missing_since_run_id: item.option_word("missing_since_run_id", row.missing_since_run_id.as_deref())?,
             acknowledged_at: item.option_time("acknowledged_at", row.acknowledged_at)?,
+            // Named for all items of an answer at once.
+            possible_successors: Vec::new(),
         })
     }
 }

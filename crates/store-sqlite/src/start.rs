@@ -11,11 +11,13 @@ use crate::lease::micros;
 use crate::queue::{Taker, enqueue};
 use crate::reap::reap;
 use crate::rows::Stored;
+use crate::tenants::unless_removed;
 use crate::transaction::{WriteTx, met};
 
 pub(crate) async fn start_run(store: &SqliteStore, scope: &TenantScope, run: &NewRun, terms: &ClaimTerms) -> Result<Start> {
     let mut tx = store.write().await?;
     reap(&mut tx).await?;
+    let mut tx = unless_removed(tx, scope).await?;
     let refused = if enqueue(&mut tx, scope, run, terms.guard, Taker::Starter).await? {
         limit_reached(&mut tx, scope, terms).await?
     } else {
@@ -48,6 +50,7 @@ pub(crate) async fn claim_run(store: &SqliteStore, scope: &TenantScope, run: Run
     let claim = if let Some(row) = row {
         let found = Stored { table: "sync_runs", key: &row.run_id };
         if found.word::<RunStatus>("status", &row.status)? == RunStatus::Pending {
+            tx = unless_removed(tx, scope).await?;
             match limit_reached(&mut tx, scope, terms).await? {
                 Some(code) => {
                     wait_on(&mut tx, scope, run, terms).await?;
@@ -106,21 +109,24 @@ pub(crate) fn gone(verb: &'static str) -> StoreError {
     StoreError::RowsAffected { verb, expected: 1, actual: 0 }
 }
 
-/// Which limit has no slot left for a run of this tenant; the limit on all runs is asked first. The write lock makes the count hold until the claim
+/// Which limit has no slot left for a run of this tenant; the limit on all runs is asked first, and the tenant's own outweighs the one
+/// for every tenant. The write lock makes the count hold until the claim
 /// commits.
 async fn limit_reached(tx: &mut WriteTx, scope: &TenantScope, terms: &ClaimTerms) -> Result<Option<ErrorCode>> {
     // The first condition is the partial index's own, so that only live runs are read.
     let running = sqlx::query!(
-        r#"SELECT count(*) AS "all!: u32", count(*) FILTER (WHERE tenant_id = ?1) AS "of_tenant!: u32" FROM sync_runs
-           WHERE status IN ('pending', 'running') AND status = 'running'"#,
+        r#"SELECT count(*) AS "all!: u32", count(*) FILTER (WHERE tenant_id = ?1) AS "of_tenant!: u32",
+                  coalesce((SELECT t.runs_at_once FROM tenants t WHERE t.tenant_id = ?1), ?2) AS "per_tenant!: u32"
+           FROM sync_runs WHERE status IN ('pending', 'running') AND status = 'running'"#,
         scope.tenant().to_string(),
+        terms.limits.per_tenant,
     )
     .fetch_one(tx.db())
     .await
     .map_err(of_statement)?;
     Ok(if running.all >= terms.limits.global {
         Some(ErrorCode::ConcurrencyLimitGlobal)
-    } else if running.of_tenant >= terms.limits.per_tenant {
+    } else if running.of_tenant >= running.per_tenant {
         Some(ErrorCode::ConcurrencyLimitTenant)
     } else {
         None

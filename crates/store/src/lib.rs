@@ -5,25 +5,31 @@
 //! that live run. To add a verb: declare it here with its rule, write it in every backend in that backend's own SQL, and prove
 //! it in `store-conformance`, which runs for all of them.
 //!
+//! Taking a whole tenant away is no verb: it is an administrator's act, for which the program's role has no right. Each backend has it
+//! as a function of its own (`purge`), which answers [`Purged`].
+//!
 //! This crate holds no SQL and knows no backend.
 
+mod about;
 mod clock;
 mod error;
 mod read;
 mod retention;
 mod run;
 mod scope;
+mod tenant;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId};
 
+pub use about::{About, AboutPostgres, AboutSqlite, BackendAbout, JournalMode, Walls};
 pub use clock::{DatabaseClock, ManualClock};
 pub use error::{OpenProblem, StoreError};
 pub use read::{
     Acknowledgement, Coverage, Cursor, CursorError, Explanation, Item, ItemPage, ItemQuery, Missing, MissingAnswer, MissingItem,
-    MissingQuery, ReferenceRun, SelectionRecord, SightingRow, StandingRow, TenantRecord,
+    MissingQuery, PossibleSuccessor, ReferenceRun, SUCCESSORS_NAMED, SelectionRecord, SightingRow, StandingRow,
 };
 pub use retention::{Pruned, Retention};
 pub use run::{
@@ -32,6 +38,7 @@ pub use run::{
     run_id_part,
 };
 pub use scope::TenantScope;
+pub use tenant::{Change, Purged, PurgedTable, REQUESTS_AT_ONCE, RUNS_AT_ONCE, Removal, TenantChange, TenantRecord};
 
 /// What every verb answers.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -45,7 +52,7 @@ pub trait Store: Send + Sync + 'static {
     /// name them.
     async fn mirror_registry(&self, types: &[RegistryType]) -> Result<()>;
 
-    /// The tenants this database knows, by name and then id.
+    /// The tenants this database knows, by name and then id; removed ones too, marked as such.
     async fn tenants(&self) -> Result<Vec<TenantRecord>>;
 
     /// Ends what has expired, of every tenant: a running run whose lease is over becomes `failed` with `worker_lost`, its open
@@ -54,22 +61,37 @@ pub trait Store: Send + Sync + 'static {
     async fn reap_expired(&self) -> Result<Reaped>;
 
     /// Queued runs that a worker may try to claim now, oldest first, at most `at_most`: none while `limits.global` runs are running,
-    /// and none of a tenant that has `limits.per_tenant` running. Runs that a waiting start keeps for itself are not among them. A
-    /// hint: it reaps nothing, and the claim decides.
+    /// none of a tenant that has its [`TenantRecord::runs_at_once`] running, else `limits.per_tenant`, and none of a removed tenant.
+    /// Runs that a waiting start keeps for itself are not among them. A hint: it reaps nothing, and the claim decides.
     async fn queued_runs(&self, limits: Limits, at_most: u32) -> Result<Vec<QueuedRun>>;
 
-    // --- a run, from start to finish ---
+    // --- a tenant ---
 
-    /// Makes the tenant known, and its name when one is given.
+    /// The tenant's record; none where the database does not know it. A removed one has one.
+    async fn tenant(&self, scope: &TenantScope) -> Result<Option<TenantRecord>>;
+
+    /// Makes the tenant known, and its name when one is given. Does not bring a removed one back.
     async fn register_tenant(&self, scope: &TenantScope, name: Option<&str>) -> Result<()>;
+
+    /// Adds the tenant, or changes it, and brings a removed one back. Answers its record.
+    async fn set_tenant(&self, scope: &TenantScope, change: &TenantChange) -> Result<TenantRecord>;
+
+    /// Removes the tenant: from here on no run of it is made or claimed. Its pending runs end as `skipped` with `cancelled` in the same
+    /// transaction; a running one may end by itself. Nothing that was seen goes. Removed already: nothing changes. None where the
+    /// database does not know it.
+    async fn remove_tenant(&self, scope: &TenantScope) -> Result<Option<Removal>>;
+
+    // --- a run, from start to finish ---
 
     /// Enqueues and claims in one transaction. Also records the selection's first use and makes the tenant known. Meets a live
     /// run of the selection: recorded as `skipped` with `lock_contended`. Meets a limit: `skipped` with its code, or `pending`
     /// when the run says [`lastseen_model::OnLimit::Wait`]. On a claim every listing of the scope is made with its `known_before`.
+    /// [`StoreError::TenantRemoved`] for a removed tenant, and no run is made.
     async fn start_run(&self, scope: &TenantScope, run: &NewRun, terms: &ClaimTerms) -> Result<Start>;
 
     /// Puts a run into the queue, for a worker of any process; [`NewRun::on_limit`] has no say. Also records the selection's first
     /// use and makes the tenant known. Reaps first. Meets a live run of the selection: recorded as `skipped` with `lock_contended`.
+    /// [`StoreError::TenantRemoved`] for a removed tenant, and no run is made.
     async fn enqueue_run(&self, scope: &TenantScope, run: &NewRun, guard: Guard) -> Result<Enqueued>;
 
     /// Claims a pending run, or finds that it has to wait on (which lets it live [`ClaimTerms::pending_for`] from now, and never
@@ -126,6 +148,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Takes the note back; whether there was one.
     async fn unacknowledge(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<bool>;
+
+    /// What there is to say about the database itself: which it is, as whom Lastseen works with it, and whether its walls hold.
+    async fn about(&self) -> Result<About>;
 
     /// Closes every connection in good order. To be called when the program is done with the store; nothing is asked after it.
     async fn close(&self);

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use lastseen_contracts::Registry;
 use lastseen_engine::{Engine, Event, Observer, SyncError, SyncRequest};
 use lastseen_model::{CredentialRef, ErrorCode, ErrorContext, ListingOutcome, OnLimit, RunStatus, Selection, Trigger};
-use lastseen_store::{RunDetail, Store};
+use lastseen_store::{RunDetail, Store, StoreError};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::advice;
-use crate::app::{App, Tenant, selection};
+use crate::app::{App, Tenant, active, selection};
 use crate::args;
 use crate::commands::queue::queue;
 use crate::commands::runs::{headline, unread};
@@ -31,19 +31,25 @@ pub(crate) async fn run(app: &App, args: &args::Sync, screen: &mut Screen) -> Re
         );
     }
     // What can be wrong with the configuration is found out before a database is made.
-    if !args.queue {
-        app.check_credential().await?;
+    if !args.queue && app.config.database.missing_file().is_some() {
+        app.check_credentials(&[]).await?;
     }
     let store = app.open().await?;
     let known = store.tenants().await?;
     let tenants: Vec<Tenant> = match (args.all_tenants, app.tenant) {
-        (true, _) if known.is_empty() => {
+        (true, _) if active(&known).next().is_none() => {
             return Err(Problem::usage("this database knows no tenant yet").next("sync one: lastseen sync --tenant <GUID>"));
         }
-        (true, _) => known.iter().map(|record| app.tenant_of(record.tenant_id, &known)).collect(),
+        (true, _) => active(&known).map(|record| app.tenant_of(record.tenant_id, &known)).collect(),
+        (false, Some(tenant)) if known.iter().any(|record| record.tenant_id == tenant && record.is_removed()) => {
+            return Err(StoreError::TenantRemoved.into());
+        }
         (false, Some(tenant)) => vec![app.tenant_of(tenant, &known)],
         (false, None) => vec![app.known_tenant(&*store).await?],
     };
+    if !args.queue {
+        app.check_credentials(&tenants.iter().map(|tenant| &tenant.access).collect::<Vec<_>>()).await?;
+    }
     let request = SyncRequest {
         selection,
         trigger: Trigger::Manual,

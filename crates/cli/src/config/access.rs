@@ -66,14 +66,15 @@ impl AccessConfig {
         self.endpoints_of(None)
     }
 
-    /// Finds out whether the configured credential can be read, before there is a run that would fail for it.
-    pub(crate) async fn check(&self, timer: &dyn Timer) -> Result<(), Problem> {
+    /// Finds out whether the credential of a tenant, or else the configured one, can be read.
+    pub(crate) async fn check(&self, tenant: Option<&TenantAccess>, timer: &dyn Timer) -> Result<(), Problem> {
+        let (client_id, credential) = tenant.map_or((None, None), |tenant| (tenant.client_id.clone(), tenant.credential.clone()));
         let missing = |what: &str| {
             Problem::usage(format!("no {what}"))
                 .with("meaning", "a sync signs in at Entra as an app registration")
-                .next("set LASTSEEN_CLIENT_ID and LASTSEEN_CLIENT_SECRET (or LASTSEEN_CLIENT_SECRET_FILE), or name a certificate, a federated token or managed-identity with LASTSEEN_CREDENTIAL; `lastseen types` lists the permissions it needs")
+                .next("set LASTSEEN_CLIENT_ID and LASTSEEN_CLIENT_SECRET (or LASTSEEN_CLIENT_SECRET_FILE), or name a certificate, a federated token or managed-identity with LASTSEEN_CREDENTIAL,\nor give the tenant its own: lastseen tenant add --help; `lastseen types` lists the permissions it needs")
         };
-        match self.resolve(None, None, timer.time_of_day()).await {
+        match self.resolve(client_id, credential, timer.time_of_day()).await {
             Ok(_) => Ok(()),
             Err(CredentialProblem { reason: CredentialReason::NoClientId, .. }) => Err(missing("client id")),
             Err(CredentialProblem { reason: CredentialReason::NotConfigured, .. }) => Err(missing("credential")),

@@ -72,7 +72,7 @@ async fn our_client_id_goes_with_a_tenants_secret_and_never_with_a_machines_iden
 async fn without_any_credential_there_is_a_reason_and_no_access() {
     let problem = access(&config(None), &tenant()).await.map(drop).expect_err("refused");
     assert_eq!(problem, CredentialProblem { place: None, reason: CredentialReason::NotConfigured });
-    let told = config(None).check(&TokioTimer::default()).await.expect_err("refused");
+    let told = config(None).check(None, &TokioTimer::default()).await.expect_err("refused");
     assert!(told.to_string().contains("no credential"), "{told}");
 }
 

@@ -21,13 +21,43 @@ fn ailing(tenants: u32, ailing: &[usize]) -> (World, Vec<String>) {
         "CREATE TRIGGER ailing BEFORE INSERT ON sync_runs WHEN new.tenant_id IN ({}) BEGIN SELECT RAISE(ABORT, 'ailing'); END",
         ids.join(", ")
     );
+    execute(&world, trigger);
+    (world, known)
+}
+
+/// Runs a statement beside the program.
+fn execute(world: &World, sql: String) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let mut connection = sqlx::SqliteConnection::connect(&format!("sqlite:{}", world.database().display())).await.expect("opens");
-        sqlx::raw_sql(sqlx::AssertSqlSafe(trigger)).execute(&mut connection).await.expect("made");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.expect("executes");
         connection.close().await.expect("closes");
     });
-    (world, known)
+}
+
+#[test]
+fn a_removed_tenant_is_asked_about_only_by_name_and_is_not_synced() {
+    let (world, known) = ailing(2, &[]);
+    let remove = |tenant: &str| execute(&world, format!("UPDATE tenants SET removed_at = 1 WHERE tenant_id = '{tenant}'"));
+    remove(&known[0]);
+    let (exit, items) = world.json(&["items"]);
+    assert_eq!((exit, &items["items"][0]["tenant_id"]), (0, &json!(known[1])), "the other is the only one meant");
+    let (exit, items) = world.json(&["items", "--tenant", &known[0]]);
+    assert_eq!((exit, &items["items"][0]["tenant_id"]), (0, &json!(known[0])), "what was seen of it is there");
+    for queue in [&[][..], &["--queue"]] {
+        let words = [&["sync", "--types", CONFIGURATION], queue].concat();
+        let (exit, synced) = world.json(&[&words[..], &["--all-tenants"]].concat());
+        assert_eq!((exit, synced["runs"].as_array().map(Vec::len)), (0, Some(1)), "{synced}");
+        assert_eq!(synced["runs"][0]["tenant_id"], json!(known[1]));
+        let refused = world.run(&[&words[..], &["--tenant", &known[0]]].concat());
+        assert_eq!(code(&refused), 2);
+        assert!(text(&refused.stderr).starts_with("error: the tenant was removed"), "{}", text(&refused.stderr));
+    }
+    remove(&known[1]);
+    for words in [&["items"][..], &["sync", "--all-tenants"]] {
+        assert_eq!(code(&world.run(words)), 2, "{words:?}");
+    }
+    assert!(text(&world.run(&["items"]).stderr).contains("every tenant that this database knows was removed"));
 }
 
 #[rstest]

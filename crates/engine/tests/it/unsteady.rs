@@ -7,9 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId};
 use lastseen_store::{
-    Acknowledgement, Claim, ClaimTerms, Enqueued, Explanation, FinishRun, ItemPage, ItemQuery, Lease, ListingFailure, Missing,
-    MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Result, Retention, RunDetail, RunLookup,
-    RunQuery, RunRecord, SelectionRecord, Start, Store, StoreError, TenantRecord, TenantScope,
+    About, Acknowledgement, Claim, ClaimTerms, Enqueued, Explanation, FinishRun, ItemPage, ItemQuery, Lease, ListingFailure, Missing,
+    MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Result, Retention, RunDetail,
+    RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord, TenantScope,
 };
 use tokio::sync::Semaphore;
 
@@ -134,6 +134,18 @@ impl Store for Unsteady {
     }
     async fn register_tenant(&self, scope: &TenantScope, name: Option<&str>) -> Result<()> {
         self.inner.register_tenant(scope, name).await
+    }
+    async fn tenant(&self, scope: &TenantScope) -> Result<Option<TenantRecord>> {
+        self.inner.tenant(scope).await
+    }
+    async fn set_tenant(&self, scope: &TenantScope, change: &TenantChange) -> Result<TenantRecord> {
+        self.inner.set_tenant(scope, change).await
+    }
+    async fn remove_tenant(&self, scope: &TenantScope) -> Result<Option<Removal>> {
+        self.inner.remove_tenant(scope).await
+    }
+    async fn about(&self) -> Result<About> {
+        self.inner.about().await
     }
     async fn start_run(&self, scope: &TenantScope, run: &NewRun, terms: &ClaimTerms) -> Result<Start> {
         self.starts.spoil(self.inner.start_run(scope, run, terms)).await

@@ -123,12 +123,15 @@ pub async fn the_wall_alone_hides_a_tenant(database: Box<dyn TestDatabase>, rais
     assert!(outside.items().await.is_empty(), "no item shows");
     assert!(outside.store.selections(&outside.scope).await.expect("an answer").is_empty(), "no selection shows");
     let (store, scope) = (&outside.store, &outside.scope);
+    assert_eq!(store.tenant(scope).await.expect("an answer"), None, "no record of the tenant shows");
+    assert_eq!(store.remove_tenant(scope).await.expect("an answer"), None);
     let written = [
+        store.set_tenant(scope, &lastseen_store::TenantChange::default()).await.err(),
         store.register_tenant(scope, Some("renamed")).await.err(),
         store.start_run(scope, &outside.new_run(&one_type(), OnLimit::Skip), &terms(&one_type())).await.err(),
         store.enqueue_run(scope, &queued, terms(&one_type()).guard).await.err(),
     ];
-    for (verb, error) in ["register", "start", "enqueue"].into_iter().zip(written) {
+    for (verb, error) in ["set", "register", "start", "enqueue"].into_iter().zip(written) {
         assert!(matches!(error, Some(StoreError::Forbidden(_))), "{verb}: {error:?}");
     }
     let pruned = store.prune(scope, &Retention { keep_runs: Some(0), older_than: None }).await.expect("an answer");

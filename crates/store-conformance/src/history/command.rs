@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use lastseen_model::{ExternalId, Guard, PolicyType, RunId, TenantId};
 use lastseen_store::{
-    Acknowledgement, ClaimTerms, FinishRun, ListingFailure, NewRun, PageRecord, PageStored, Pruned, Reaped, Retention, RunDetail,
+    Acknowledgement, ClaimTerms, FinishRun, ListingFailure, NewRun, PageRecord, PageStored, Pruned, Purged, Reaped, Removal, Retention,
+    RunDetail, TenantChange, TenantRecord,
 };
 
 use crate::model::{ClaimSaid, Model, Refusal, StartSaid};
@@ -38,6 +39,12 @@ pub(crate) enum Command {
     Unacknowledge(PolicyType, ExternalId),
     /// `prune`
     Prune(Retention),
+    /// `set_tenant`
+    SetTenant(TenantChange),
+    /// `remove_tenant`
+    RemoveTenant,
+    /// The owner's `purge`
+    Purge,
 }
 
 /// What came of a command.
@@ -65,6 +72,14 @@ pub(crate) enum Effect {
     Reaped(Reaped),
     /// What was pruned.
     Pruned(Pruned),
+    /// The tenant as it is.
+    Tenant(Box<TenantRecord>),
+    /// What a removal did.
+    Removed(Option<Removal>),
+    /// What a purge took away.
+    Purged(Purged),
+    /// The running run that keeps a purge away.
+    Busy(RunId),
     /// Nothing was written.
     Refused(Refusal),
 }
@@ -79,9 +94,10 @@ impl Model {
                 StartSaid::Claimed => Effect::Claimed,
                 StartSaid::Skipped => detail(self, new.run_id),
                 StartSaid::Waiting(code) => Effect::Waiting(code),
+                StartSaid::TenantRemoved => Effect::Refused(Refusal::TenantRemoved),
             },
             Command::Enqueue(new, guard) => {
-                let queued = self.enqueue(tenant, new, *guard);
+                let Some(queued) = self.enqueue(tenant, new, *guard) else { return Effect::Refused(Refusal::TenantRemoved) };
                 let run = self.detail(tenant, new.run_id).map(Box::new);
                 run.map_or(Effect::NoSuchRun, if queued { Effect::Queued } else { Effect::NotClaimed })
             }
@@ -106,6 +122,9 @@ impl Model {
                 Effect::Flag(self.unacknowledge(tenant, &(policy_type.clone(), external_id.clone())))
             }
             Command::Prune(retention) => Effect::Pruned(self.prune(tenant, retention)),
+            Command::SetTenant(change) => Effect::Tenant(Box::new(self.set_tenant(tenant, change))),
+            Command::RemoveTenant => Effect::Removed(self.remove_tenant(tenant)),
+            Command::Purge => self.purge(tenant).map_or_else(Effect::Busy, Effect::Purged),
         }
     }
 }

@@ -41,6 +41,8 @@ impl Player<'_> {
             }
             let Some(database) = &mut self.database else { continue };
             let (store, scope) = (database.store(), world::scope_of(tenant));
+            same("the tenant", &store.tenant(&scope).await.expect("a tenant"), &self.model.tenant(tenant))?;
+            same("the tenants", &store.tenants().await.expect("tenants"), &self.model.all_tenants())?;
             let found = store.items(&scope, &ItemQuery { limit: 10_000, ..ItemQuery::default() }).await.expect("items");
             same("items", &json(&found.items), &json(&self.model.items(tenant)))?;
             prop_assert_eq!(found.next_cursor, None);

@@ -92,6 +92,12 @@ impl<'a> Database<'a> {
                 store.unacknowledge(&scope, policy_type, external_id).await.map(Effect::Flag)
             }
             Command::Prune(retention) => store.prune(&scope, retention).await.map(Effect::Pruned),
+            Command::SetTenant(change) => store.set_tenant(&scope, change).await.map(|record| Effect::Tenant(Box::new(record))),
+            Command::RemoveTenant => store.remove_tenant(&scope).await.map(Effect::Removed),
+            Command::Purge => match self.under_test.purge(&scope).await {
+                Err(StoreError::TenantBusy { run }) => Ok(Effect::Busy(run)),
+                purged => purged.map(Effect::Purged),
+            },
         };
         (effect.unwrap_or_else(|error| Effect::Refused(refusal(&error))), run_no)
     }
@@ -108,6 +114,7 @@ fn refusal(error: &StoreError) -> Refusal {
         StoreError::LeaseLost => Refusal::LeaseLost,
         StoreError::PageOutOfOrder { .. } => Refusal::OutOfOrder,
         StoreError::ListingNotOpen(_) => Refusal::NotOpen,
+        StoreError::TenantRemoved => Refusal::TenantRemoved,
         other => {
             let causes = std::iter::successors(std::error::Error::source(other), |cause| cause.source());
             panic!("{other}: {}", causes.map(ToString::to_string).collect::<Vec<_>>().join(": "))

@@ -60,6 +60,8 @@ async fn said(store: &dyn Store, scope: &TenantScope) -> Vec<(String, String)> {
     let json = |value: serde_json::Result<String>| value.expect("answers are JSON");
     let items = store.items(scope, &ItemQuery { limit: 10_000, ..ItemQuery::default() }).await.expect("items");
     let mut said = vec![("items".to_owned(), json(serde_json::to_string(&items)))];
+    let tenants = store.tenants().await.expect("tenants");
+    said.push(("tenants".to_owned(), json(serde_json::to_string(&tenants))));
     let runs = store.runs(scope, &RunQuery { limit: 1_000, ..RunQuery::default() }).await.expect("runs");
     said.push(("runs".to_owned(), json(serde_json::to_string(&runs))));
     if let Some(newest) = runs.first() {

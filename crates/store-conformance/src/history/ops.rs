@@ -3,6 +3,7 @@
 //! A move names things by small numbers that the director resolves against what exists, so that every list of moves is a
 //! history and shrinking is just dropping moves and lowering numbers.
 
+use lastseen_store::Change as Edit;
 use proptest::prelude::*;
 
 /// One move.
@@ -50,6 +51,12 @@ pub(crate) enum Op {
     Acknowledge { tenant: u8, item: u8 },
     /// The note is taken back.
     Unacknowledge { tenant: u8, item: u8 },
+    /// A tenant is removed.
+    RemoveTenant { tenant: u8 },
+    /// A tenant is changed, or brought back; with a limit of its own, without one, or with the one it has.
+    SetTenant { tenant: u8, runs_at_once: Edit<u32> },
+    /// A tenant is taken away with all it had.
+    Purge { tenant: u8 },
     /// Retention.
     Prune { tenant: u8, keep_runs: Option<u8>, older_than: Option<u8> },
 }
@@ -116,7 +123,7 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(tenant, selection, min_items, paths, ending)| Op::Sync { tenant, selection, min_items, paths, ending }),
         12 => (tenant(), selection(), 1u8..6, prop::bool::weighted(0.8))
             .prop_map(|(tenant, selection, min_items, wait)| Op::Start { tenant, selection, min_items, wait }),
-        2 => (tenant(), selection(), 1u8..6).prop_map(|(tenant, selection, min_items)| Op::Enqueue { tenant, selection, min_items }),
+        4 => (tenant(), selection(), 1u8..6).prop_map(|(tenant, selection, min_items)| Op::Enqueue { tenant, selection, min_items }),
         4 => any::<u8>().prop_map(|run| Op::Claim { run }),
         1 => any::<u8>().prop_map(|run| Op::Cancel { run }),
         1 => (any::<u8>(), 0u8..4).prop_map(|(run, path)| Op::Begin { run, path }),
@@ -135,6 +142,10 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (0u8..5, any::<bool>()).prop_map(|(policy_type, hash)| Op::Contract { policy_type, hash }),
         3 => (tenant(), any::<u8>()).prop_map(|(tenant, item)| Op::Acknowledge { tenant, item }),
         1 => (tenant(), any::<u8>()).prop_map(|(tenant, item)| Op::Unacknowledge { tenant, item }),
+        1 => prop_oneof![1 => Just(0u8), 4 => Just(1u8)].prop_map(|tenant| Op::Purge { tenant }),
+        2 => tenant().prop_map(|tenant| Op::RemoveTenant { tenant }),
+        3 => (tenant(), prop_oneof![3 => (1u32..4).prop_map(Edit::Set), 2 => Just(Edit::Clear), 2 => Just(Edit::Leave)])
+            .prop_map(|(tenant, runs_at_once)| Op::SetTenant { tenant, runs_at_once }),
         11 => (tenant(), prop::option::weighted(0.8, 0u8..3), prop::option::weighted(0.3, 0u8..4))
             .prop_map(|(tenant, keep_runs, older_than)| Op::Prune { tenant, keep_runs, older_than }),
     ]

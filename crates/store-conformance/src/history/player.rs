@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use lastseen_model::{Ending, ErrorCode, ErrorContext, Guard, Limits, OnLimit, PolicyType, RunId, RunStatus, TenantId, Trigger, WorkerId};
-use lastseen_store::{Acknowledgement, ClaimTerms, FinishRun, ListingFailure, NewRun, Retention, RunError, Traffic};
+use lastseen_store::{Acknowledgement, Change, ClaimTerms, FinishRun, ListingFailure, NewRun, Retention, RunError, TenantChange, Traffic};
 use proptest::test_runner::TestCaseError;
 
 use super::command::{Command, Effect};
@@ -66,8 +66,12 @@ impl<'a> Player<'a> {
     /// A history about to begin; without a database only the model plays.
     pub(crate) fn new(database: Option<Database<'a>>, tally: &'a mut Tally) -> Self {
         let now = database.as_ref().map_or(1_800_000_000_000_000, Database::now_micros);
+        let mut model = Model::new(world::at_micros(now), &world::registry());
+        for part in [0, 1] {
+            model.know(tenant_of(part));
+        }
         Self {
-            model: Model::new(world::at_micros(now), &world::registry()),
+            model,
             database,
             tally,
             tenancies: [Tenancy::new(), Tenancy::new()],
@@ -173,6 +177,14 @@ impl<'a> Player<'a> {
                 let Some((policy_type, external_id)) = self.pick_item(*tenant, *item) else { return Ok(()) };
                 self.send(*tenant, Command::Unacknowledge(policy_type, external_id)).await.map(|_| ())
             }
+            Op::Purge { tenant } => self.send(*tenant, Command::Purge).await.map(|_| ()),
+            Op::RemoveTenant { tenant } => self.send(*tenant, Command::RemoveTenant).await.map(|_| ()),
+            Op::SetTenant { tenant, runs_at_once } => {
+                let runs_at_once = *runs_at_once;
+                let name =
+                    if self.runs_made.is_multiple_of(2) { Change::Set(format!("after {} runs", self.runs_made)) } else { Change::Clear };
+                self.send(*tenant, Command::SetTenant(TenantChange { runs_at_once, name, ..TenantChange::default() })).await.map(|_| ())
+            }
             Op::Prune { tenant, keep_runs, older_than } => {
                 let older_than = older_than.map(|age| Duration::from_secs(AGES[usize::from(age) % AGES.len()]));
                 let retention = Retention { keep_runs: keep_runs.map(u32::from), older_than };
@@ -182,7 +194,11 @@ impl<'a> Player<'a> {
     }
 
     async fn sync(&mut self, tenant: u8, selection: u8, min_items: u8, told: [PathTold; 4], ending: u8) -> Played<()> {
-        let Some(run) = self.start(tenant, selection, min_items, OnLimit::Skip).await? else { return Ok(()) };
+        let Some(run) = self.start(tenant, selection, min_items, OnLimit::Skip).await? else {
+            // Somebody notices soon, or most of a history would be refusals.
+            let back = Command::SetTenant(TenantChange::default());
+            return if self.model.is_removed(tenant_of(tenant)) { self.send(tenant, back).await.map(|_| ()) } else { Ok(()) };
+        };
         for ((_, types), told) in self.paths(tenant, run).into_iter().zip(told) {
             self.tell_path(tenant, run, types, told).await?;
         }

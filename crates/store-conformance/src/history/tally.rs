@@ -17,6 +17,11 @@ pub(crate) const QUEUED_AND_CLAIMED: &str = "queue: claimed";
 /// A run in the queue that no worker may try for now.
 pub(crate) const QUEUED_BEHIND_A_LIMIT: &str = "queue: behind a limit";
 
+/// A tenant that was removed while a run of it was pending.
+const REMOVED_WITH_PENDING: &str = "removed: with a pending run";
+/// A tenant that was removed while a run of it went on.
+const REMOVED_WITH_RUNNING: &str = "removed: with a running run";
+
 /// How often each thing was met.
 #[derive(Debug, Default)]
 pub(crate) struct Tally(BTreeMap<String, u64>);
@@ -36,6 +41,10 @@ impl Tally {
             self.met(if item.missing_since.is_some() { "missing_since: a run" } else { "missing_since: none" });
             if item.acknowledged_at.is_some() {
                 self.met("acknowledged");
+            }
+            self.met(format!("possible successors: {}", item.possible_successors.len()));
+            if item.possible_successors.iter().any(|other| other.external_id != item.external_id) {
+                self.met("possible successor: under a new id");
             }
         }
         for row in &said.coverage {
@@ -69,7 +78,18 @@ impl Tally {
             }
             Effect::Page(lastseen_store::PageStored::AlreadyStored) => self.met("page: already stored"),
             Effect::Page(lastseen_store::PageStored::Stored { changed, .. }) if *changed > 0 => self.met("page: changed"),
-            Effect::Page(_) | Effect::Reaped(_) | Effect::NoSuchRun | Effect::Flag(_) | Effect::Done => {}
+            Effect::Removed(Some(removal)) if !removal.cancelled.is_empty() => self.met(REMOVED_WITH_PENDING),
+            Effect::Removed(Some(removal)) if !removal.running.is_empty() => self.met(REMOVED_WITH_RUNNING),
+            Effect::Busy(_) => self.met("purge: refused"),
+            Effect::Purged(purged) if purged.rows("catalogue") > 0 => self.met("purge: items"),
+            Effect::Page(_)
+            | Effect::Purged(_)
+            | Effect::Reaped(_)
+            | Effect::Removed(_)
+            | Effect::Tenant(_)
+            | Effect::NoSuchRun
+            | Effect::Flag(_)
+            | Effect::Done => {}
         }
     }
 
@@ -98,6 +118,11 @@ impl Tally {
             "missing_since: a run",
             "missing_since: none",
             "acknowledged",
+            "possible successors: 0",
+            "possible successors: 1",
+            "possible successors: 2",
+            "possible successors: 3",
+            "possible successor: under a new id",
             PASSED_OVER,
             "start: claimed",
             "start: waiting",
@@ -106,6 +131,11 @@ impl Tally {
             QUEUED_BEHIND_A_LIMIT,
             "refused: LeaseLost",
             "refused: OutOfOrder",
+            "refused: TenantRemoved",
+            "purge: items",
+            "purge: refused",
+            REMOVED_WITH_PENDING,
+            REMOVED_WITH_RUNNING,
             "reaped: failed",
             "page: already stored",
             "page: changed",

@@ -8,6 +8,7 @@ mod answers;
 mod pages;
 mod prune;
 mod runs;
+mod tenants;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +16,7 @@ use lastseen_model::{
     Category, ContractHash, ContractVersion, ErrorCode, ExternalId, ListingOutcome, Observation, PolicyType, RunId, SelectionHash,
     SequenceNo, TenantId, Timestamp,
 };
-use lastseen_store::{RegistryType, RunError, RunRecord, ScopedType};
+use lastseen_store::{RegistryType, RunError, RunRecord, ScopedType, TenantRecord};
 
 pub(crate) use answers::MissingSaid;
 pub(crate) use runs::{ClaimSaid, Refusal, StartSaid};
@@ -36,8 +37,9 @@ pub(crate) struct Model {
 }
 
 /// One tenant.
-#[derive(Default)]
 pub(crate) struct Tenant {
+    /// What is known of it.
+    pub(crate) record: TenantRecord,
     /// In the order they were asked for.
     pub(crate) runs: Vec<Run>,
     items: BTreeMap<Key, ItemRow>,

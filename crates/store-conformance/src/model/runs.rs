@@ -17,6 +17,8 @@ pub(crate) enum StartSaid {
     Skipped,
     /// It waits for a slot.
     Waiting(ErrorCode),
+    /// The tenant was removed.
+    TenantRemoved,
 }
 
 /// What a claim comes to.
@@ -41,6 +43,8 @@ pub(crate) enum Refusal {
     OutOfOrder,
     /// A type is not in the run's scope.
     NotOpen,
+    /// The tenant was removed.
+    TenantRemoved,
 }
 
 impl Model {
@@ -66,6 +70,9 @@ impl Model {
     /// Enqueues and claims.
     pub(crate) fn start(&mut self, tenant: TenantId, new: &NewRun, terms: &ClaimTerms) -> StartSaid {
         self.reap();
+        if self.is_removed(tenant) {
+            return StartSaid::TenantRemoved;
+        }
         if !self.put(tenant, new, terms.guard, false) {
             return StartSaid::Skipped;
         }
@@ -85,10 +92,10 @@ impl Model {
         }
     }
 
-    /// Enqueues for any worker; whether the run is in the queue.
-    pub(crate) fn enqueue(&mut self, tenant: TenantId, new: &NewRun, guard: Guard) -> bool {
+    /// Enqueues for any worker; whether the run is in the queue. Nothing for a removed tenant.
+    pub(crate) fn enqueue(&mut self, tenant: TenantId, new: &NewRun, guard: Guard) -> Option<bool> {
         self.reap();
-        self.put(tenant, new, guard, true)
+        (!self.is_removed(tenant)).then(|| self.put(tenant, new, guard, true))
     }
 
     /// The queued runs that a worker may try to claim, in the order of their ids.
@@ -134,7 +141,7 @@ impl Model {
         if contended {
             run.skip(ErrorCode::LockContended, now);
         }
-        self.tenants.entry(tenant).or_default().runs.push(run);
+        self.know(tenant).runs.push(run);
         !contended
     }
 
@@ -191,7 +198,8 @@ impl Model {
         if in_all >= limits.global as usize {
             return Some(ErrorCode::ConcurrencyLimitGlobal);
         }
-        (running(self.runs_of(tenant)) >= limits.per_tenant as usize).then_some(ErrorCode::ConcurrencyLimitTenant)
+        let own = self.tenants.get(&tenant).and_then(|known| known.record.runs_at_once).unwrap_or(limits.per_tenant);
+        (running(self.runs_of(tenant)) >= own as usize).then_some(ErrorCode::ConcurrencyLimitTenant)
     }
 
     fn give(&mut self, tenant: TenantId, run: RunId, terms: &ClaimTerms) {
@@ -239,7 +247,7 @@ impl Run {
         self.record.error_codes = codes.into_iter().filter_map(|code| code.parse().ok()).collect();
     }
 
-    fn skip(&mut self, code: ErrorCode, now: Timestamp) {
+    pub(super) fn skip(&mut self, code: ErrorCode, now: Timestamp) {
         self.note_error(bare(code));
         self.record.status = RunStatus::Skipped;
         self.record.finished_at = Some(now);
