@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use lastseen_contracts::Registry;
-use lastseen_engine::Engine;
+use lastseen_engine::{Engine, TenantAccess};
 use lastseen_graph::{GraphClient, TokioTimer};
-use lastseen_model::{Selection, TenantId};
+use lastseen_model::{CredentialRef, Selection, TenantId};
 use lastseen_store::{Store, TenantRecord, TenantScope};
 
 use crate::args::{Global, SelectionArgs};
@@ -25,6 +25,10 @@ pub(crate) struct App {
 pub(crate) struct Tenant {
     pub(crate) scope: TenantScope,
     pub(crate) name: Option<String>,
+    /// How it is reached, where that is not as the configuration says.
+    pub(crate) access: TenantAccess,
+    /// Where the credential is kept that signs in to it.
+    pub(crate) credential: Option<CredentialRef>,
 }
 
 impl Tenant {
@@ -91,19 +95,42 @@ impl App {
         }
     }
 
-    /// A tenant with the name that the configuration, else the database, has for it.
+    /// A tenant by what the configuration, else the database, says of it.
     #[expect(clippy::disallowed_methods, reason = "the command line is one of the places that may open the door to a tenant")]
     pub(crate) fn tenant_of(&self, tenant: TenantId, known: &[TenantRecord]) -> Tenant {
-        let recorded = || known.iter().find(|record| record.tenant_id == tenant).and_then(|record| record.name.clone());
-        Tenant { scope: TenantScope::assume(tenant), name: self.config.names.get(&tenant).cloned().or_else(recorded) }
+        let record = known.iter().find(|record| record.tenant_id == tenant);
+        let access = record.map_or_else(|| TenantAccess::of(tenant), |record| TenantAccess::from(record.clone()));
+        Tenant {
+            scope: TenantScope::assume(tenant),
+            name: self.config.names.get(&tenant).or(record.and_then(|record| record.name.as_ref())).cloned(),
+            credential: access.credential.clone().or_else(|| self.config.access.credential().cloned()),
+            access,
+        }
     }
 
-    /// The engine, with the credential.
+    /// The engine. Each run's credential is read when the run begins.
     pub(crate) fn engine(&self, store: Arc<dyn Store>) -> Result<Engine, Problem> {
         let timer = Arc::new(TokioTimer::default());
-        let graph = GraphClient::new(self.config.graph.clone(), self.config.credential()?, timer.clone())
-            .map_err(|error| Problem::usage(format!("the client for Microsoft Graph can't be set up: {error}")))?;
-        Ok(Engine::new(store, graph, timer, lastseen_engine::new_worker_id(), self.config.engine.clone()))
+        let cannot = |error| Problem::usage(format!("the client for Microsoft Graph can't be set up: {error}"));
+        let graph = GraphClient::new(self.config.graph.clone(), timer.clone()).map_err(cannot)?;
+        graph.prepare(&self.config.access.endpoints()).map_err(cannot)?;
+        let accesses = self.config.access.accesses(timer.clone());
+        let engine = Engine::new(store, graph, accesses, timer, lastseen_engine::new_worker_id(), self.config.engine.clone());
+        Ok(engine.with_registry(self.config.registry.clone()))
+    }
+
+    /// Finds out whether a credential can be read, before there is a run that would fail for it: those of these tenants, or the configured
+    /// one where there are none yet. One that can be is enough: what is wrong with the others, their own runs say.
+    pub(crate) async fn check_credentials(&self, tenants: &[&TenantAccess]) -> Result<(), Problem> {
+        let timer = TokioTimer::default();
+        let Some((first, others)) = tenants.split_first() else { return self.config.access.check(None, &timer).await };
+        let Err(problem) = self.config.access.check(Some(first), &timer).await else { return Ok(()) };
+        for other in others {
+            if self.config.access.check(Some(other), &timer).await.is_ok() {
+                return Ok(());
+            }
+        }
+        Err(problem)
     }
 }
 

@@ -100,7 +100,9 @@ Examples:
   lastseen sync --all-tenants --categories \"Conditional access\" --on-limit wait
   lastseen sync --all-tenants --queue             leave it to the workers (see `lastseen serve`)
 
-Reads LASTSEEN_CLIENT_ID and LASTSEEN_CLIENT_SECRET, or LASTSEEN_CLIENT_SECRET_FILE; with --queue it needs neither.
+Reads LASTSEEN_CLIENT_ID and LASTSEEN_CLIENT_SECRET, or LASTSEEN_CLIENT_SECRET_FILE, or LASTSEEN_CREDENTIAL for a certificate
+(certificate:/path), a workload identity (federated:$AZURE_FEDERATED_TOKEN_FILE) or managed-identity; LASTSEEN_CLOUD names another
+cloud than the global one. With --queue it needs none of them.
 Exit code 0: success, or queued, 1: failed, 2: no run was made, 3: partial, 4: skipped.")]
     Sync(Sync),
     /// Stay, and work on what `sync --queue` left, for every tenant

@@ -1,4 +1,4 @@
-//! The generated references: command line, configuration, error codes. They are committed; a drift fails here.
+//! The generated references: command line, configuration, error codes, policy types. They are committed; a drift fails here.
 //! `cargo xtask generate` writes them anew.
 
 use std::collections::BTreeSet;
@@ -6,7 +6,10 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use clap::CommandFactory;
-use lastseen_model::ErrorCode;
+use lastseen_graph::{Endpoints, federated_audience};
+use lastseen_model::{Cloud, ErrorCode};
+
+mod policy_types;
 
 use crate::args::Cli;
 use crate::config::{FileConfig, KEYS};
@@ -53,17 +56,37 @@ fn reference_of_the_configuration() {
     text.push_str(
         "\n## Environment\n\n| variable | meaning |\n| --- | --- |\n\
          | `LASTSEEN_DATABASE_URL` | the database; as `--database` |\n\
+         | `LASTSEEN_CLOUD` | Microsoft's cloud; as `graph.cloud` |\n\
          | `LASTSEEN_CLIENT_ID` | the app registration's client id |\n\
+         | `LASTSEEN_CREDENTIAL` | where its credential is kept; as `graph.credential` |\n\
          | `LASTSEEN_CLIENT_SECRET` | its secret |\n\
          | `LASTSEEN_CLIENT_SECRET_FILE` | a file with its secret, instead |\n\
          | `LASTSEEN_AUTHORITY` | the origin of the token endpoint; `http` for loopback addresses only |\n\
          | `LASTSEEN_GRAPH_ENDPOINT` | the origin of Graph; `http` for loopback addresses only |\n\
+         | `LASTSEEN_CONTRACT_OVERRIDES` | the file of contract overrides; as `graph.contract_overrides` |\n\
          | `LASTSEEN_CONFIG` | the configuration file; as `--config` |\n\
          | `LASTSEEN_LOG` | what to log to standard error; as `--log` |\n\n\
-         An empty variable is as good as none. What decides where the secret goes (`graph.authority`, `graph.endpoint`, `graph.client_secret_file`) is not \
-         taken from a `lastseen.toml` that only happens to be in the current directory: name the file with `--config`, or set it elsewhere.\n\n\
-         A secret is read from the environment or from a file of its own, never from `lastseen.toml`: that file is shared.\n",
+         An empty variable is as good as none. What decides which secret is read or where it goes (`graph.cloud`, `graph.authority`, `graph.endpoint`, \
+         `graph.credential`, `graph.client_secret_file`) and how Graph is asked (`graph.contract_overrides`) is not taken from a `lastseen.toml` that only happens to be in the current directory: name the file with `--config`, or set it elsewhere.\n\n\
+         A secret is read from the environment or from a file of its own, never from `lastseen.toml`: that file is shared. \
+         Of `LASTSEEN_CREDENTIAL`, `LASTSEEN_CLIENT_SECRET` and `LASTSEEN_CLIENT_SECRET_FILE` one may be set.\n\n\
+         ## Credentials\n\nA credential is named by where it is kept, and read when a run begins: what is replaced there is picked up by the next run.\n\n\
+         | reference | what signs in |\n| --- | --- |\n\
+         | `env:LASTSEEN_...` | a client secret in a variable of the environment |\n\
+         | `file:/path` | a client secret in a file |\n\
+         | `certificate:/path` | a certificate with its RSA key, PEM or PKCS#12 |\n\
+         | `certificate:/path,password=file:/path` | the same, a PKCS#12 under a password (or `password=env:LASTSEEN_...`) |\n\
+         | `federated:/path` | workload identity: an assertion in a file that someone renews, read for each token |\n\
+         | `managed-identity` | the identity that Azure gives the machine: a virtual machine's, or App Service's by its `IDENTITY_ENDPOINT` and `IDENTITY_HEADER` |\n\n\
+         The variables that other programs take for workload identity are not picked up by themselves. Where a cluster sets them, write \
+         `LASTSEEN_CREDENTIAL=federated:$AZURE_FEDERATED_TOKEN_FILE` and `LASTSEEN_CLIENT_ID=$AZURE_CLIENT_ID`; instead of `AZURE_AUTHORITY_HOST` \
+         name the cloud.\n\n\
+         ## Clouds\n\n| cloud | token endpoint | Graph | audience of a federated assertion |\n| --- | --- | --- | --- |\n",
     );
+    for cloud in Cloud::ALL {
+        let Endpoints { authority, graph } = Endpoints::of(*cloud);
+        writeln!(text, "| `{cloud}` | `{authority}` | `{graph}` | `{}` |", federated_audience(*cloud)).expect("a String takes everything");
+    }
     reference("configuration.md", &text);
 }
 

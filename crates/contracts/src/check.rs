@@ -2,12 +2,12 @@
 
 use lastseen_model::{Category, ContractHash, ContractVersion, PolicyType};
 
-use crate::contract::{MatchRule, MetaField, MetaKind, PathContract, PathKind, PlatformRule, TypeContract};
+use crate::contract::{Assignments, MatchRule, MetaField, MetaKind, PARENT_ID, Parent, PathContract, PathKind, PlatformRule, TypeContract};
 use crate::data_file::{PathEntry, TypeEntry};
-use crate::{field, hash, platform};
+use crate::{assignments, field, hash, platform};
 
 /// The largest page that any tool is known to ask for.
-const PAGE_SIZE_MAX: u32 = 1_000;
+pub(crate) const PAGE_SIZE_MAX: u32 = 1_000;
 /// Longer texts are not metadata.
 const TEXT_MAX_CHARS: usize = 256;
 /// The longest list that is metadata.
@@ -71,6 +71,7 @@ pub(crate) fn path(entry: PathEntry) -> Result<PathContract, String> {
         types.push(contract);
     }
     let mut path = PathContract {
+        parent: parent_of(&entry.path),
         path: entry.path,
         api_version: entry.api_version,
         kind: entry.kind,
@@ -78,20 +79,38 @@ pub(crate) fn path(entry: PathEntry) -> Result<PathContract, String> {
         permission: entry.permission,
         page_size: entry.page_size,
         select: entry.select,
+        assignments: entry.assignments,
         paging: entry.paging,
         optional_feature: entry.optional_feature,
         evidence: entry.evidence,
         types,
     };
-    overlaps(&path).map_err(|problem| format!("path `{}`: {problem}", path.path))?;
+    overlaps(&path).and_then(|()| counted(&path)).map_err(|problem| format!("path `{}`: {problem}", path.path))?;
     hash::seal(&mut path);
     Ok(path)
 }
 
 fn facts(entry: &PathEntry) -> Result<(), String> {
     let segments = entry.path.strip_prefix('/').ok_or("must begin with `/`")?;
-    if !segments.split('/').all(|segment| !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_alphanumeric())) {
-        return Err("must be words of letters and digits between single slashes".to_owned());
+    let is_word = |segment: &str| !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_alphanumeric());
+    if !segments.split('/').all(|segment| is_word(segment) || segment == PARENT_ID) {
+        return Err(format!("must be words of letters and digits between single slashes, or `{PARENT_ID}` for the id of its parent"));
+    }
+    let ids: Vec<usize> = segments.split('/').enumerate().filter(|(_, segment)| *segment == PARENT_ID).map(|(at, _)| at).collect();
+    match ids.as_slice() {
+        [] => {}
+        [at] if *at > 0 && entry.path.split('/').next_back() != Some(PARENT_ID) => {}
+        _ => {
+            return Err(format!(
+                "`{PARENT_ID}` stands once in a path, between the collection whose ids it stands for and what each of them has"
+            ));
+        }
+    }
+    if entry.kind == PathKind::Singleton && !ids.is_empty() {
+        return Err("what a parent has is a collection".to_owned());
+    }
+    if entry.kind == PathKind::Singleton && entry.assignments == Assignments::Expand {
+        return Err("assignments are read of collections".to_owned());
     }
     let words = entry.permission.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.');
     if !words || !entry.permission.contains(".Read.") {
@@ -110,6 +129,26 @@ fn facts(entry: &PathEntry) -> Result<(), String> {
         (2.., PathKind::Singleton) => Err("a singleton is of one type".to_owned()),
         _ => Ok(()),
     }
+}
+
+/// The collection that a path lies below. How it is asked is known once all entries are read: [`parents`].
+fn parent_of(path: &str) -> Option<Parent> {
+    let (above, _) = path.split_once(&format!("/{PARENT_ID}"))?;
+    Some(Parent { path: above.to_owned(), page_size: None, select: false })
+}
+
+/// Tells each parent how it is asked: as the entry of its own path says, where there is one; else with nothing that could be refused.
+pub(crate) fn parents(paths: &mut [PathContract]) -> Result<(), String> {
+    for index in 0..paths.len() {
+        let Some(parent) = &paths[index].parent else { continue };
+        let own = paths.iter().find(|path| (&path.path, path.api_version) == (&parent.path, paths[index].api_version));
+        if own.is_some_and(|own| own.kind == PathKind::Singleton) {
+            return Err(format!("path `{}`: its parent is a singleton", paths[index].path));
+        }
+        let (page_size, select) = own.map_or((None, false), |own| (own.page_size, own.select));
+        paths[index].parent = Some(Parent { path: parent.path.clone(), page_size, select });
+    }
+    Ok(())
 }
 
 fn type_contract(entry: &PathEntry, known: &TypeEntry) -> Result<TypeContract, String> {
@@ -222,4 +261,12 @@ fn overlaps(path: &PathContract) -> Result<(), String> {
     let reads: Vec<&str> = path.reads().collect();
     let clash = reads.iter().find_map(|one| reads.iter().find(|other| field::overlap(one, other)).map(|other| (one, other)));
     clash.map_or(Ok(()), |(one, other)| Err(format!("`{one}` and `{other}` lie inside each other")))
+}
+
+/// Assignments are counted, and no more of them is read by any contract.
+fn counted(path: &PathContract) -> Result<(), String> {
+    match path.reads().find(|field| field::split(field).0 == assignments::FIELD) {
+        Some(field) => Err(format!("`{field}`: assignments are counted (`assignments = \"expand\"`), and never kept")),
+        None => Ok(()),
+    }
 }

@@ -9,8 +9,11 @@ use crate::field::ODATA_TYPE;
 /// One path of Graph and the types that live on it. A run reads a path once, whatever number of its types it lists.
 #[derive(Debug, Clone)]
 pub struct PathContract {
-    /// Below the version prefix, e.g. `/deviceManagement/configurationPolicies`.
+    /// Below the version prefix, e.g. `/deviceManagement/configurationPolicies`. Where there is a parent, [`PARENT_ID`] stands in
+    /// it for the parent's id.
     pub path: String,
+    /// The collection whose every object has a collection of this path; none for most paths.
+    pub parent: Option<Parent>,
     /// The version it is listed on. v1.0 and beta show different membership; they are never mixed.
     pub api_version: ApiVersion,
     /// Collection or one object.
@@ -23,6 +26,8 @@ pub struct PathContract {
     pub page_size: Option<u32>,
     /// Whether the endpoint honours `$select`.
     pub select: bool,
+    /// Whether assignments are read.
+    pub assignments: Assignments,
     /// How Graph pages it.
     pub paging: Paging,
     /// Whether a tenant may lack the feature or licence, so that 403 and 404 mean *unavailable*.
@@ -31,6 +36,20 @@ pub struct PathContract {
     pub evidence: Vec<String>,
     /// The types: first the views in the order they are tried, last the base type (which has no rule), where there is one.
     pub types: Vec<TypeContract>,
+}
+
+/// What stands in a path for the id of an object of its parent.
+pub const PARENT_ID: &str = "{id}";
+
+/// A collection that is listed only for the ids of its objects, because each of them has a collection of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parent {
+    /// Below the version prefix.
+    pub path: String,
+    /// What is asked for with `$top`, by the path's own entry, where it has one; none: Graph's own page size.
+    pub page_size: Option<u32>,
+    /// Whether it can be asked for its ids alone: its own entry says that it honours `$select`.
+    pub select: bool,
 }
 
 /// One policy type.
@@ -110,6 +129,17 @@ pub enum Workload {
     Identity,
     /// Windows 365; limits not published.
     CloudPc,
+}
+
+/// Whether the assignments of a path's objects are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Assignments {
+    /// They are not asked for, so nobody knows how many there are.
+    #[default]
+    NotRead,
+    /// They come with the list, by `$expand=assignments`, and are counted.
+    Expand,
 }
 
 /// How Graph pages a collection.
@@ -214,7 +244,7 @@ pub enum Rejection {
 impl PathContract {
     /// The fields to ask for with `$select`, sorted, without repetition: what any type of the path keeps or is sorted by.
     /// Empty where the endpoint does not honour it. Annotations such as `@odata.type` are not among them: they come unasked,
-    /// and naming one is refused.
+    /// and naming one is refused. Nor are `assignments`: what is expanded comes whatever is selected.
     pub fn select_fields(&self) -> Vec<&str> {
         if !self.select {
             return Vec::new();

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
-use crate::contract::{ApiVersion, MatchRule, MetaKind, Paging, PathKind, PlatformRule, Workload};
+use crate::contract::{ApiVersion, Assignments, MatchRule, MetaKind, Paging, PathKind, PlatformRule, Workload};
 
 /// A family of types.
 #[derive(Debug, Deserialize)]
@@ -27,6 +28,8 @@ pub(crate) struct PathEntry {
     pub(crate) page_size: Option<u32>,
     #[serde(default)]
     pub(crate) select: bool,
+    #[serde(default)]
+    pub(crate) assignments: Assignments,
     #[serde(default)]
     pub(crate) paging: Paging,
     #[serde(default)]
@@ -57,11 +60,11 @@ pub(crate) struct TypeEntry {
     pub(crate) meta: BTreeMap<String, MetaKind>,
 }
 
-/// Reads a data file, or says at which line and entry it can't be read.
-pub(crate) fn parse(text: &str) -> Result<DataFile, String> {
+/// Reads a file of entries, or says at which line and entry it can't be read.
+pub(crate) fn parse<F: DeserializeOwned>(text: &str) -> Result<F, String> {
     toml::from_str(text).map_err(|error: toml::de::Error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-        let line = before.lines().count().max(1);
+        let line = before.matches('\n').count() + 1;
         format!("line {line}{}: {}", entry(text, line), error.message())
     })
 }

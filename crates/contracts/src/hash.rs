@@ -4,7 +4,7 @@
 use lastseen_model::{ContractHash, ContractVersion};
 use sha2::{Digest, Sha256};
 
-use crate::contract::{MatchRule, MetaField, MetaKind, PathContract, PlatformRule, TypeContract};
+use crate::contract::{Assignments, MatchRule, MetaField, MetaKind, PathContract, PlatformRule, TypeContract};
 
 /// Led by this, so that a change of what the words mean can change every hash.
 const CLASSIFICATION: &str = "lastseen-classification-1";
@@ -17,7 +17,7 @@ pub(crate) fn seal(path: &mut PathContract) {
     let contract_hash = ContractHash::from_bytes(digest(&classification(path)));
     for known in &mut path.types {
         known.contract_hash = contract_hash;
-        known.contract_version = ContractVersion::from_bytes(digest(&reduction(known)));
+        known.contract_version = ContractVersion::from_bytes(digest(&reduction(known, path.assignments)));
     }
 }
 
@@ -35,8 +35,9 @@ fn classification(path: &PathContract) -> String {
     text
 }
 
-/// The classification's hash and what is kept of an object of this type. The whitelist's order does not matter.
-fn reduction(known: &TypeContract) -> String {
+/// The classification's hash and what is kept of an object of this type. The whitelist's order does not matter. What a path does not
+/// read has no line, so that the hash of those who came before it stays.
+fn reduction(known: &TypeContract, assignments: Assignments) -> String {
     let mut text = format!("{OBSERVATION}\ncontract {}\ntype {}\n", known.contract_hash, known.policy_type);
     if let Some(field) = &known.display_name_field {
         line(&mut text, &format!("name {field}"));
@@ -58,6 +59,9 @@ fn reduction(known: &TypeContract) -> String {
             MetaKind::TextList { items, chars } => format!("text_list {items} {chars}"),
         };
         line(&mut text, &format!("keep {field} {kind}"));
+    }
+    if assignments == Assignments::Expand {
+        line(&mut text, "assignments expand");
     }
     text
 }

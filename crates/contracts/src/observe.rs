@@ -8,7 +8,8 @@ use lastseen_model::{ExternalId, IdError, Observation};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::contract::{MatchRule, MetaKind, Observed, PathContract, PathKind, PlatformRule, Rejection, TypeContract};
+use crate::assignments::{self, Counted};
+use crate::contract::{Assignments, MatchRule, MetaKind, Observed, PathContract, PathKind, PlatformRule, Rejection, TypeContract};
 use crate::field::{self, ODATA_TYPE};
 use crate::object::Picked;
 use crate::{platform, value};
@@ -24,21 +25,26 @@ impl PathContract {
     /// Only what the contract names is ever decoded; everything else is skipped as text. The answer does not depend on the
     /// order of keys, and where a key is repeated the last one counts.
     pub fn observe(&self, object: &str) -> Result<Observed, Rejection> {
-        let picked = Picked::read(object, |key| self.reads().find_map(|path| field::head_if(path, key)));
+        let counted = self.assignments == Assignments::Expand;
+        let named =
+            |key: &[u8]| self.reads().find_map(|path| field::head_if(path, key)).or_else(|| assignments::named(key).filter(|_| counted));
+        let picked = Picked::read(object, named);
         let picked = picked.ok_or(Rejection::NotAnObject)?;
         let type_index = self.sort(&picked)?;
         let known = &self.types[type_index];
         let external_id = self.external_id(known, &picked)?;
 
         let mut reduction = Reduction { meta: BTreeMap::new(), dropped: 0 };
-        let unkept = self.sorted_by().chain(known.named_by()).map(|path| Wanted { path, keep: None });
+        let unkept = self.sorted_by().chain(known.named_by()).chain(assignments::NAMES).map(|path| Wanted { path, keep: None });
         let kept = known.meta.iter().map(|kept| Wanted { path: &kept.field, keep: Some((&kept.field, kept.kind)) });
         reduction.reduce(&picked, &unkept.chain(kept).collect::<Vec<_>>());
         let display_name = reduction.display_name(known, &picked);
         let platform = reduction.platform(known, &picked);
+        let assignment_count = if counted { reduction.assignments(&picked) } else { None };
 
         let Reduction { meta, dropped } = reduction;
-        let observation = Observation::new(&known.contract_version, external_id, display_name.as_deref(), platform, &meta, None);
+        let name = display_name.as_deref();
+        let observation = Observation::new(&known.contract_version, external_id, name, platform, &meta, assignment_count);
         Ok(Observed { type_index, observation, dropped })
     }
 
@@ -157,6 +163,17 @@ impl Reduction {
             self.drop_one();
         }
         name
+    }
+
+    fn assignments(&mut self, picked: &Picked<'_, '_>) -> Option<u32> {
+        match assignments::count(picked) {
+            Counted::All(count) => Some(count),
+            Counted::Unknown => None,
+            Counted::Wrong => {
+                self.drop_one();
+                None
+            }
+        }
     }
 
     fn platform<'c>(&mut self, known: &'c TypeContract, picked: &Picked<'_, '_>) -> Option<&'c str> {

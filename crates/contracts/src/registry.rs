@@ -7,7 +7,9 @@ use lastseen_model::selection::KnownType;
 use lastseen_model::{PolicyType, Vocabulary};
 
 use crate::contract::{PathContract, TypeContract};
-use crate::{check, data_file};
+use crate::data_file::DataFile;
+use crate::overrides::Overrides;
+use crate::{check, data_file, hash};
 
 /// All contracts, in registry order: the files as they are listed here, the entries as they stand in their file.
 #[derive(Debug, Clone, Default)]
@@ -68,7 +70,7 @@ impl Registry {
         let mut paths: Vec<PathContract> = Vec::new();
         for (file, text) in files {
             let at = |problem: String| RegistryError { file: (*file).to_owned(), problem };
-            for entry in data_file::parse(text).map_err(at)?.paths {
+            for entry in data_file::parse::<DataFile>(text).map_err(at)?.paths {
                 let path = check::path(entry).map_err(at)?;
                 if paths.iter().any(|known| (&known.path, known.api_version) == (&path.path, path.api_version)) {
                     return Err(at(format!("path `{}`: is there twice on {}", path.path, path.api_version.as_str())));
@@ -76,8 +78,27 @@ impl Registry {
                 paths.push(path);
                 unique_types(&paths).map_err(at)?;
             }
+            check::parents(&mut paths).map_err(at)?;
         }
         Ok(Self { paths })
+    }
+
+    /// The same contracts, asked as the overrides say. Contract hashes stay; a contract version moves only where assignments are read
+    /// now and were not, or the other way round. What the overrides say of a path that is not here changes nothing: reading them
+    /// refuses it.
+    #[must_use]
+    pub fn with_overrides(&self, overrides: &Overrides) -> Self {
+        let mut paths = self.paths.clone();
+        for asked in overrides.paths() {
+            if let Some(path) = paths.iter_mut().find(|path| asked.is_of(path)) {
+                asked.apply(path);
+                hash::seal(path);
+            }
+        }
+        // No kind was changed, so no parent has become a singleton.
+        let parents = check::parents(&mut paths);
+        debug_assert!(parents.is_ok(), "{parents:?}");
+        Self { paths }
     }
 
     /// Every path, in registry order.

@@ -1,10 +1,11 @@
 //! A run from claim to finish: paths side by side, under a lease and within the limits.
 //!
 //! A run is led in one way, whether its starter waits for it ([`Engine::sync`]) or it was left ([`enqueue`]) to a worker
-//! ([`Engine::work_queue`]): it is claimed, every path of its scope is listed through `graph`, objects become observations with
+//! ([`Engine::work_queue`]): it is claimed, a session is opened by the access of its tenant ([`Accesses`]), every path of its scope is listed through `graph`, objects become observations with
 //! `contracts`, and page after page is stored through the verbs of `store`. What could not be listed is data: a listing's outcome,
 //! never an empty list. Nothing here knows SQL or a terminal.
 
+mod access;
 mod claim;
 mod events;
 mod finish;
@@ -17,6 +18,7 @@ mod run;
 mod settings;
 mod worker;
 
+pub use access::{Accesses, TenantAccess};
 pub use events::{Event, Observer, Silent};
 pub use ids::{new_worker_id, unique_suffix};
 pub use queue::enqueue;

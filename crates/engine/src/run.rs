@@ -1,7 +1,7 @@
 //! Leading a run: start, list, finish.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use lastseen_contracts::Registry;
@@ -15,6 +15,7 @@ use lastseen_store::{
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::{Accesses, NoAccess};
 use crate::claim::Slot;
 use crate::events::{Event, Observer};
 use crate::heartbeat::Heartbeat;
@@ -28,7 +29,8 @@ use crate::settings::EngineSettings;
 pub struct Engine {
     pub(crate) store: Arc<dyn Store>,
     graph: GraphClient,
-    pub(crate) registry: &'static Registry,
+    pub(crate) accesses: Arc<dyn Accesses>,
+    pub(crate) registry: Arc<Registry>,
     pub(crate) timer: Arc<dyn Timer>,
     worker: WorkerId,
     pub(crate) settings: EngineSettings,
@@ -71,9 +73,23 @@ pub enum SyncError {
 }
 
 impl Engine {
-    /// An engine over a store and a client, with the registry that ships with the program.
-    pub fn new(store: Arc<dyn Store>, graph: GraphClient, timer: Arc<dyn Timer>, worker: WorkerId, settings: EngineSettings) -> Self {
-        Self { store, graph, registry: Registry::builtin(), timer, worker, settings }
+    /// An engine over a store and a client, with the registry that ships with the program. `accesses` says how each tenant is reached.
+    pub fn new(
+        store: Arc<dyn Store>,
+        graph: GraphClient,
+        accesses: Arc<dyn Accesses>,
+        timer: Arc<dyn Timer>,
+        worker: WorkerId,
+        settings: EngineSettings,
+    ) -> Self {
+        Self { store, graph, accesses, registry: Arc::new(Registry::builtin().clone()), timer, worker, settings }
+    }
+
+    /// The same engine with another registry: the shipped one under overrides, mostly. Its types must be the shipped ones, because a
+    /// queued run was checked against those.
+    #[must_use]
+    pub fn with_registry(self, registry: Arc<Registry>) -> Self {
+        Self { registry, ..self }
     }
 
     /// Writes the registry where the database's readers see it. To be done once at start.
@@ -168,9 +184,17 @@ impl Engine {
 
         // Whatever ends the run stops its requests.
         let stop = cancel.child_token();
-        let session = self.graph.session(scope.tenant(), correlation, stop.clone());
+        let opened = OnceLock::new();
         let dropped = Arc::new(AtomicU64::new(0));
-        let listing = self.list_all(scope, &claimed, types, &session, &dropped, &observer, (&lost, &stop));
+        let listing = async {
+            match self.open_session(scope, correlation, (&lost, &stop)).await {
+                Ok(session) => {
+                    let session = opened.get_or_init(|| session);
+                    self.list_all(scope, &claimed, types, session, &dropped, &observer, (&lost, &stop)).await
+                }
+                Err(verdict) => verdict,
+            }
+        };
         let verdict = tokio::select! {
             verdict = listing => verdict,
             () = lost.cancelled() => Verdict::LeaseLost,
@@ -180,7 +204,7 @@ impl Engine {
         let finish = match verdict {
             Verdict::LeaseLost => Err(StoreError::LeaseLost),
             Verdict::Ended(ending, error) => {
-                let finish = FinishRun { ending, error, traffic: traffic(&session, &dropped) };
+                let finish = FinishRun { ending, error, traffic: traffic(opened.get(), &dropped) };
                 self.finish(scope, &claimed.lease, &finish, &lost).await
             }
         };
@@ -193,6 +217,24 @@ impl Engine {
             Err(StoreError::LeaseLost) => Err(SyncError::LeaseLost(run_id)),
             Err(source) => Err(SyncError::Unfinished { run: run_id, source }),
         }
+    }
+
+    /// A session by the access of the run's tenant, as it is now; or how the run ends without one. Nothing has been asked or written.
+    async fn open_session(
+        &self,
+        scope: &TenantScope,
+        correlation: CorrelationId,
+        (lost, stop): (&CancellationToken, &CancellationToken),
+    ) -> Result<Session, Verdict> {
+        let access = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Err(Verdict::ended_by(Ending::Cancelled, ErrorCode::Cancelled)),
+            access = self.access(scope, lost) => access.map_err(Verdict::of_no_access)?,
+        };
+        self.graph.session(scope.tenant(), access, correlation, stop.clone()).map_err(|error| {
+            tracing::error!(code = %ErrorCode::GraphConnection, %error, "no client for the tenant's cloud can be made");
+            Verdict::ended_by(Ending::SignInFailed, ErrorCode::GraphConnection)
+        })
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one run, each used once")]
@@ -254,6 +296,17 @@ impl Verdict {
         Self::Ended(ending, Some(RunError { code: failure.code, context: failure.context }))
     }
 
+    fn of_no_access(none: NoAccess) -> Self {
+        match none {
+            NoAccess::Credential(error) => Self::Ended(Ending::SignInFailed, Some(error)),
+            NoAccess::Store(StoreError::LeaseLost) => Self::LeaseLost,
+            NoAccess::Store(error) => {
+                tracing::error!(code = %error.code(), error = %error, "the tenant's record could not be read");
+                Self::ended_by(Ending::Internal, error.code())
+            }
+        }
+    }
+
     /// Whether another path may be begun.
     fn goes_on(&self) -> bool {
         matches!(self, Self::Ended(Ending::Finished, _))
@@ -284,8 +337,8 @@ impl Verdict {
     }
 }
 
-fn traffic(session: &Session, dropped: &AtomicU64) -> Traffic {
-    let traffic = session.traffic();
+fn traffic(session: Option<&Session>, dropped: &AtomicU64) -> Traffic {
+    let traffic = session.map(Session::traffic).unwrap_or_default();
     Traffic {
         requests: traffic.requests,
         retries: traffic.retries,

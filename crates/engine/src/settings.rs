@@ -39,7 +39,7 @@ impl Default for EngineSettings {
             queued_for: Duration::from_hours(24),
             poll_every: Duration::from_secs(2),
             store_patience: Duration::from_secs(30),
-            paths_at_once: 4,
+            paths_at_once: 8,
             limits: Limits::default(),
             guard: Guard::default(),
         }

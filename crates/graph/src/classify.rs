@@ -15,11 +15,25 @@
 //! | 403, 404 where the contract marks the feature as optional | `graph_feature_unavailable` |
 //! | 403 | `graph_forbidden` |
 //! | 400, 410 on a next link: its page token has expired | from page one again; then `graph_bad_request` |
-//! | 400 on the first page of a request with `$select` | without it; then `graph_bad_request` |
+//! | 400 on a first page with `$top`, that says the limit was exceeded | a smaller `$top` (below); then `graph_bad_request` |
+//! | 400 on a first page with `$select` | without it; then `graph_bad_request` |
+//! | 400 on a first page with `$expand` | without it; then `graph_bad_request` |
+//! | 400 on a first page with `$top` | a smaller `$top`; then `graph_bad_request` |
 //! | any other 4xx | `graph_bad_request` |
 //! | 500 | again, a few times; then `graph_unavailable` |
 //! | any other 5xx | again; after a 503 over a new connection; then `graph_unavailable` |
 //! | no answer: time-out, no connection | again; then `graph_timeout`, `graph_connection` |
+//!
+//! Once a page of its parents was read, the collection of a parent is never `graph_feature_unavailable`: the rows that say so are
+//! passed over, and the next one that fits holds.
+//!
+//! **Fallbacks.** Each takes something away from what a first page is asked with, and the listing begins at page one: `$select`, then
+//! `$expand`, then `$top` (999 → 100 → 50 → 25 → Graph's own size). So a listing has six at most. A page with `$top`, the first or a
+//! later one, that ends with 500, 502, 503, 504 or `graph_timeout` when its tries are over falls back to a smaller `$top`, too, and is
+//! then asked for a few times only. All fallbacks before a page comes share the time of one page; each is a request like any other
+//! and counts as a retry. When a page comes, the last fallback is remembered for the tenant and path; those before it did not help,
+//! so they are tried again next time. When none comes, the listing ends as it would have without them, unless something else than
+//! what they are for (a 403, a 429, ...) ended it.
 
 use lastseen_contracts::PathKind;
 use lastseen_model::{ErrorCode, ErrorContext};
@@ -28,6 +42,8 @@ use reqwest::StatusCode;
 use crate::body::Fault;
 use crate::envelope::{self, Envelope, Unreadable};
 use crate::error_body::{GraphError, SignInError};
+use crate::failure::GraphFailure;
+use crate::options::{Fallback, Options};
 use crate::token::{self, Grant};
 use crate::transport::{Answer, Route};
 
@@ -40,8 +56,12 @@ pub(crate) struct Asked {
     pub(crate) optional_feature: bool,
     /// A next link was asked for, and not the first page.
     pub(crate) next_link: bool,
-    /// The request carried our `$select`.
-    pub(crate) select: bool,
+    /// A page of the parents of this collection was read: the tenant has the feature.
+    pub(crate) parent_read: bool,
+    /// What the first page was asked with.
+    pub(crate) options: Options,
+    /// It is tried a few times only, whatever keeps it from coming, but for a limit on requests.
+    pub(crate) few: bool,
     /// The token was fetched anew for this page.
     pub(crate) fresh_token: bool,
 }
@@ -54,8 +74,8 @@ pub(crate) enum Verdict {
     Again(Again),
     /// Ask again with a fresh token.
     FreshToken,
-    /// Ask again without `$select`.
-    WithoutSelect,
+    /// Ask for less.
+    Fallback(Fallback),
     /// Begin the listing again.
     Restart,
     /// The listing ends.
@@ -69,7 +89,7 @@ impl Verdict {
             Self::Page(_) => "page",
             Self::Again(again) => again.code.as_str(),
             Self::FreshToken => "fresh token",
-            Self::WithoutSelect => "without $select",
+            Self::Fallback(fallback) => fallback.name(),
             Self::Restart => "restart",
             Self::End(code) => code.as_str(),
         }
@@ -91,7 +111,7 @@ impl Again {
     const fn often(code: ErrorCode) -> Self {
         Self { code, few: false, route: Route::Pooled }
     }
-    const fn seldom(code: ErrorCode) -> Self {
+    pub(crate) const fn seldom(code: ErrorCode) -> Self {
         Self { code, few: true, route: Route::Pooled }
     }
     const fn elsewhere(self) -> Self {
@@ -101,6 +121,25 @@ impl Again {
 
 /// Judges what Graph answered, and gives the facts that are kept of it.
 pub(crate) fn judge(outcome: Result<Answer, Fault>, asked: &Asked) -> (Verdict, ErrorContext) {
+    let (mut verdict, context) = of_outcome(outcome, asked);
+    if let Verdict::Again(again) = &mut verdict {
+        again.few |= asked.few && again.code != ErrorCode::GraphThrottled;
+    }
+    (verdict, context)
+}
+
+/// Whether a page that was asked for with `$top` and ended so may come when it is smaller.
+pub(crate) fn smaller_pages_may_help(failure: &GraphFailure) -> bool {
+    failure.code == ErrorCode::GraphTimeout
+        || (failure.code == ErrorCode::GraphUnavailable && matches!(failure.context.http_status, Some(500 | 502 | 503 | 504)))
+}
+
+/// Whether a failure is of the kind that fallbacks are for.
+pub(crate) fn was_a_fallbacks(failure: &GraphFailure) -> bool {
+    failure.code == ErrorCode::GraphBadRequest || smaller_pages_may_help(failure)
+}
+
+fn of_outcome(outcome: Result<Answer, Fault>, asked: &Asked) -> (Verdict, ErrorContext) {
     let answer = match outcome {
         Ok(answer) => answer,
         Err(fault) => return (of_fault(fault), ErrorContext::default()),
@@ -139,19 +178,24 @@ fn of_body(body: Result<Vec<u8>, Fault>, asked: &Asked) -> Verdict {
 }
 
 fn of_status(status: StatusCode, error: &GraphError, has_location: bool, asked: &Asked) -> Verdict {
+    let may_be_unavailable = !asked.parent_read;
+    let with = asked.options;
     match status.as_u16() {
-        301 | 302 | 303 | 307 | 308 if !has_location => Verdict::End(ErrorCode::GraphFeatureUnavailable),
+        301 | 302 | 303 | 307 | 308 if !has_location && may_be_unavailable => Verdict::End(ErrorCode::GraphFeatureUnavailable),
         401 if asked.fresh_token => Verdict::End(ErrorCode::GraphUnauthorized),
         401 => Verdict::FreshToken,
         408 => Verdict::Again(Again::often(ErrorCode::GraphTimeout)),
         429 => Verdict::Again(Again::often(ErrorCode::GraphThrottled)),
-        400..=500 if error.not_for_this_tenant => Verdict::End(ErrorCode::GraphFeatureUnavailable),
+        400..=500 if error.not_for_this_tenant && may_be_unavailable => Verdict::End(ErrorCode::GraphFeatureUnavailable),
         400..=499 if error.too_many => Verdict::Again(Again::often(ErrorCode::GraphThrottled)),
         400..=499 if error.later => Verdict::Again(Again::often(ErrorCode::GraphUnavailable)),
-        403 | 404 if asked.optional_feature => Verdict::End(ErrorCode::GraphFeatureUnavailable),
+        403 | 404 if asked.optional_feature && may_be_unavailable => Verdict::End(ErrorCode::GraphFeatureUnavailable),
         403 => Verdict::End(ErrorCode::GraphForbidden),
         400 | 410 if asked.next_link => Verdict::Restart,
-        400 if asked.select => Verdict::WithoutSelect,
+        400 if with.top.is_some() && error.top_exceeded => Verdict::Fallback(Fallback::SmallerPages),
+        400 if with.select => Verdict::Fallback(Fallback::NoSelect),
+        400 if with.expand => Verdict::Fallback(Fallback::NoExpand),
+        400 if with.top.is_some() => Verdict::Fallback(Fallback::SmallerPages),
         400..=499 => Verdict::End(ErrorCode::GraphBadRequest),
         500 => Verdict::Again(Again::seldom(ErrorCode::GraphUnavailable)),
         503 => Verdict::Again(Again::often(ErrorCode::GraphUnavailable).elsewhere()),
@@ -207,7 +251,7 @@ fn sign_in_fault(fault: Fault) -> SignInVerdict {
     match of_fault(fault) {
         Verdict::Again(again) => SignInVerdict::Again(again),
         Verdict::End(code) => SignInVerdict::End(code),
-        Verdict::Page(_) | Verdict::FreshToken | Verdict::WithoutSelect | Verdict::Restart => SignInVerdict::End(ErrorCode::Internal),
+        Verdict::Page(_) | Verdict::FreshToken | Verdict::Fallback(_) | Verdict::Restart => SignInVerdict::End(ErrorCode::Internal),
     }
 }
 

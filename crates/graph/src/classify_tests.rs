@@ -3,14 +3,29 @@ use serde_json::json;
 
 use super::*;
 
-const FIRST: Asked =
-    Asked { kind: PathKind::Collection, depth_cap: 64, optional_feature: false, next_link: false, select: false, fresh_token: false };
+const FIRST: Asked = Asked {
+    kind: PathKind::Collection,
+    depth_cap: 64,
+    optional_feature: false,
+    parent_read: false,
+    next_link: false,
+    options: Options { select: false, expand: false, top: None },
+    few: false,
+    fresh_token: false,
+};
 const OPTIONAL: Asked = Asked { optional_feature: true, ..FIRST };
 const LINK: Asked = Asked { next_link: true, ..FIRST };
-const SELECT: Asked = Asked { select: true, ..FIRST };
+const CHILD: Asked = Asked { parent_read: true, ..OPTIONAL };
+const ALL: Asked = Asked { options: Options { select: true, expand: true, top: Some(999) }, ..FIRST };
+const SELECT: Asked = Asked { options: Options { select: true, expand: false, top: None }, ..FIRST };
+const EXPAND: Asked = Asked { options: Options { select: false, expand: true, top: Some(999) }, ..FIRST };
+const TOP: Asked = Asked { options: Options { select: false, expand: false, top: Some(999) }, ..FIRST };
+const ALL_ON_A_LINK: Asked = Asked { next_link: true, ..ALL };
+const FEW: Asked = Asked { few: true, ..TOP };
 const FRESH: Asked = Asked { fresh_token: true, ..FIRST };
 
 const PLAIN: &str = r#"{"error":{"code":"BadRequest","message":"no"}}"#;
+const EXCEEDED: &str = r#"{"error":{"code":"BadRequest","message":"The limit of '200' for Top query has been exceeded."}}"#;
 const LICENCE: &str = r#"{"error":{"code":"BadRequest","message":"Request not applicable to target tenant."}}"#;
 
 /// A verdict as text, so that a row of the table reads as one.
@@ -27,7 +42,7 @@ fn said(verdict: &Verdict) -> String {
 
 fn answer(status: u16, body: &str) -> Answer {
     let status = StatusCode::from_u16(status).expect("a status");
-    Answer { status, retry_after: None, request_id: None, has_location: false, body: Ok(body.as_bytes().to_vec()) }
+    Answer { status, retry_after: None, request_id: None, claims: None, has_location: false, body: Ok(body.as_bytes().to_vec()) }
 }
 
 #[rstest]
@@ -45,7 +60,13 @@ fn answer(status: u16, body: &str) -> Answer {
 #[case::bad_request(400, PLAIN, FIRST, "graph_bad_request")]
 #[case::bad_request_where_optional(400, PLAIN, OPTIONAL, "graph_bad_request")]
 #[case::bad_request_with_select(400, PLAIN, SELECT, "without $select")]
+#[case::bad_request_with_everything(400, PLAIN, ALL, "without $select")]
+#[case::bad_request_with_expand(400, PLAIN, EXPAND, "without $expand")]
+#[case::bad_request_with_top(400, PLAIN, TOP, "smaller pages")]
+#[case::top_exceeded_with_everything(400, EXCEEDED, ALL, "smaller pages")]
+#[case::top_exceeded_without_top(400, EXCEEDED, SELECT, "without $select")]
 #[case::expired_link(400, PLAIN, LINK, "restart")]
+#[case::expired_link_with_everything(400, EXCEEDED, ALL_ON_A_LINK, "restart")]
 #[case::no_licence(400, LICENCE, FIRST, "graph_feature_unavailable")]
 #[case::no_licence_with_select(400, LICENCE, SELECT, "graph_feature_unavailable")]
 #[case::no_licence_in_mid_listing(400, LICENCE, LINK, "graph_feature_unavailable")]
@@ -61,6 +82,11 @@ fn answer(status: u16, body: &str) -> Answer {
 #[case::forbidden(403, PLAIN, FIRST, "graph_forbidden")]
 #[case::forbidden_where_optional(403, PLAIN, OPTIONAL, "graph_feature_unavailable")]
 #[case::forbidden_on_a_link(403, PLAIN, LINK, "graph_forbidden")]
+#[case::forbidden_below_a_parent(403, PLAIN, CHILD, "graph_forbidden")]
+#[case::no_licence_below_a_parent(403, LICENCE, CHILD, "graph_forbidden")]
+#[case::no_licence_as_400_below_a_parent(400, LICENCE, CHILD, "graph_bad_request")]
+#[case::not_found_below_a_parent(404, "", CHILD, "graph_bad_request")]
+#[case::redirect_below_a_parent(302, "", CHILD, "graph_invalid_response")]
 #[case::not_found(404, "", FIRST, "graph_bad_request")]
 #[case::not_found_where_optional(404, "", OPTIONAL, "graph_feature_unavailable")]
 #[case::not_found_on_a_link(404, "", LINK, "graph_bad_request")]
@@ -77,6 +103,10 @@ fn answer(status: u16, body: &str) -> Answer {
 #[case::bad_gateway(502, "", FIRST, "again: graph_unavailable")]
 #[case::unavailable(503, "", FIRST, "again, over a new connection: graph_unavailable")]
 #[case::gateway_timeout(504, "", FIRST, "again: graph_unavailable")]
+#[case::internal_with_top(500, PLAIN, TOP, "again, a few times: graph_unavailable")]
+#[case::gateway_timeout_after_a_smaller_top(504, "", FEW, "again, a few times: graph_unavailable")]
+#[case::request_timeout_after_a_smaller_top(408, "", FEW, "again, a few times: graph_timeout")]
+#[case::throttled_after_a_smaller_top(429, "", FEW, "again: graph_throttled")]
 #[case::bandwidth(509, "", OPTIONAL, "again: graph_unavailable")]
 #[case::beyond(600, "", FIRST, "graph_invalid_response")]
 fn i03_every_answer_is_judged_by_the_one_table(#[case] status: u16, #[case] body: &str, #[case] asked: Asked, #[case] expected: &str) {
@@ -102,14 +132,48 @@ fn i15_no_answer_has_a_code_too_before_and_within_the_body(#[case] fault: Fault,
 
 #[test]
 fn a_redirect_with_a_place_to_go_is_no_licence_answer() {
-    let redirect = Answer { has_location: true, ..answer(302, "") };
+    let redirect = Answer { claims: None, has_location: true, ..answer(302, "") };
     assert_eq!(said(&judge(Ok(redirect), &OPTIONAL).0), "graph_invalid_response");
+}
+
+#[rstest]
+#[case(ErrorCode::GraphUnavailable, Some(500), true, true)]
+#[case(ErrorCode::GraphUnavailable, Some(502), true, true)]
+#[case(ErrorCode::GraphUnavailable, Some(503), true, true)]
+#[case(ErrorCode::GraphUnavailable, Some(504), true, true)]
+#[case(ErrorCode::GraphTimeout, None, true, true)]
+#[case(ErrorCode::GraphTimeout, Some(408), true, true)]
+#[case(ErrorCode::GraphUnavailable, Some(509), false, false)]
+#[case(ErrorCode::GraphUnavailable, Some(400), false, false)]
+#[case(ErrorCode::GraphBadRequest, Some(400), false, true)]
+#[case(ErrorCode::GraphThrottled, Some(429), false, false)]
+#[case(ErrorCode::GraphForbidden, Some(403), false, false)]
+#[case(ErrorCode::GraphConnection, None, false, false)]
+#[case(ErrorCode::Cancelled, None, false, false)]
+fn what_ends_a_page_decides_whether_a_smaller_one_is_asked_for(
+    #[case] code: ErrorCode,
+    #[case] http_status: Option<u16>,
+    #[case] smaller: bool,
+    #[case] fallbacks: bool,
+) {
+    let failure = GraphFailure { code, context: ErrorContext { http_status, ..ErrorContext::default() } };
+    assert_eq!((smaller_pages_may_help(&failure), was_a_fallbacks(&failure)), (smaller, fallbacks));
+}
+
+#[test]
+fn i25_below_a_parent_no_answer_is_an_absent_feature() {
+    for status in (100..=999).filter(|status| *status != 200) {
+        for body in [PLAIN, LICENCE, ""] {
+            let (verdict, _) = judge(Ok(answer(status, body)), &CHILD);
+            assert!(!matches!(verdict, Verdict::End(ErrorCode::GraphFeatureUnavailable)), "{status} {body}");
+        }
+    }
 }
 
 #[test]
 fn i25_no_status_but_200_is_ever_a_page() {
     for status in (100..=999).filter(|status| *status != 200) {
-        for asked in [FIRST, OPTIONAL, LINK, SELECT, FRESH] {
+        for asked in [FIRST, OPTIONAL, LINK, SELECT, ALL, CHILD, FEW, FRESH] {
             let (verdict, _) = judge(Ok(answer(status, r#"{"value":[]}"#)), &asked);
             assert!(!matches!(verdict, Verdict::Page(_)), "{status}");
         }

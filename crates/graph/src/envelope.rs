@@ -27,6 +27,11 @@ pub struct RawPage {
 }
 
 impl RawPage {
+    /// The one page of a listing that has nothing to ask for: whole, and without objects.
+    pub(crate) fn empty(number: u32) -> Self {
+        Self { number, last: true, body: String::new(), objects: Vec::new() }
+    }
+
     /// The JSON texts of its objects, in their order; of a singleton the one object.
     pub fn objects(&self) -> impl ExactSizeIterator<Item = &str> {
         self.objects.iter().map(|range| &self.body[range.clone()])
@@ -54,6 +59,16 @@ pub(crate) struct Envelope {
 }
 
 impl Envelope {
+    /// The JSON texts of its objects.
+    pub(crate) fn objects(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.objects.iter().map(|range| &self.body[range.clone()])
+    }
+
+    /// How long its body is, unpacked, in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.body.len() as u64
+    }
+
     pub(crate) fn into_page(self, number: u32, last: bool) -> RawPage {
         RawPage { number, last, body: self.body, objects: self.objects }
     }

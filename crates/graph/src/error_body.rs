@@ -28,6 +28,10 @@ const TOO_MANY: [&str; 3] = ["RequestThrottled", "TooManyRequests", "activityLim
 /// A text that means "later" whatever the status, in lower case (CIPP's New-GraphGetRequest).
 const LATER_TEXT: &str = "resource temporarily unavailable";
 
+/// How OData words the refusal of a `$top` above an endpoint's limit, in lower case ("The limit of '200' for Top query has been
+/// exceeded. ..."). Its code is only `BadRequest`, as that of a refused `$select` is.
+const TOP_EXCEEDED_TEXT: &str = "for top query has been exceeded";
+
 /// What a Graph error came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct GraphError {
@@ -41,6 +45,8 @@ pub(crate) struct GraphError {
     pub(crate) later: bool,
     /// It will pass, when fewer requests are sent.
     pub(crate) too_many: bool,
+    /// The endpoint has no pages as large as `$top`.
+    pub(crate) top_exceeded: bool,
 }
 
 impl GraphError {
@@ -63,6 +69,7 @@ impl GraphError {
             not_for_this_tenant: NOT_FOR_THIS_TENANT.iter().any(|text| says(text)),
             later: is_one_of(&LATER) || says(LATER_TEXT),
             too_many: is_one_of(&TOO_MANY),
+            top_exceeded: says(TOP_EXCEEDED_TEXT),
         }
     }
 }
@@ -155,6 +162,14 @@ mod tests {
         assert!(inner.too_many);
         assert_eq!(inner.code.as_ref().map(GraphCode::as_str), Some("RequestThrottled"));
         assert!(!error("BadRequest", "no").later && !error("BadRequest", "no").too_many && !error("BadRequest", "no").not_for_this_tenant);
+    }
+
+    #[test]
+    fn a_top_above_the_limit_is_known_by_its_text() {
+        let text = "The limit of '200' for Top query has been exceeded. The value from the incoming request is '999'.";
+        assert!(error("BadRequest", text).top_exceeded);
+        assert!(error("BadRequest", &json!({"Message": text}).to_string()).top_exceeded);
+        assert!(!error("BadRequest", "Could not find a property named 'top'").top_exceeded);
     }
 
     #[rstest]

@@ -90,14 +90,6 @@ pub struct Endpoints {
     pub graph: Origin,
 }
 
-impl Default for Endpoints {
-    /// The global cloud, GCC included.
-    fn default() -> Self {
-        let origin = |text| Origin::parse(text).expect("a constant that a test reads");
-        Self { authority: origin("https://login.microsoftonline.com"), graph: origin("https://graph.microsoft.com") }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
@@ -138,12 +130,5 @@ mod tests {
     fn r14_a_refused_origin_is_not_repeated() {
         let error = Origin::parse("https://user:canary@graph.microsoft.com").expect_err("refused");
         assert!(!format!("{error} {error:?}").contains("canary"));
-    }
-
-    #[test]
-    fn the_default_is_the_global_cloud() {
-        let endpoints = Endpoints::default();
-        assert_eq!(endpoints.authority.to_string(), "https://login.microsoftonline.com");
-        assert_eq!(endpoints.graph.to_string(), "https://graph.microsoft.com");
     }
 }

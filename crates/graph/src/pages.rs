@@ -1,14 +1,16 @@
-//! A listing, page by page.
+//! A path, page by page: one collection or object or, where the path has a parent, the collections of all its parents' objects in
+//! a row.
 
-use lastseen_contracts::{ApiVersion, PathContract, PathKind, Workload};
-use lastseen_model::{ErrorCode, ErrorContext, PolicyType};
-use url::Url;
+use std::collections::VecDeque;
 
-use crate::classify::Asked;
-use crate::envelope::{Envelope, RawPage};
+use lastseen_contracts::PathContract;
+use lastseen_model::{ErrorCode, PolicyType};
+
+use crate::asking::Asking;
+use crate::envelope::RawPage;
 use crate::failure::GraphFailure;
-use crate::link::{self, Visited};
-use crate::request::{Reply, ask};
+use crate::listing::Listing;
+use crate::parents::ParentIds;
 use crate::session::Session;
 
 /// The pages of one path. It ends with a last page or with a failure, and after a failure there is only that failure: nothing
@@ -16,39 +18,32 @@ use crate::session::Session;
 pub struct Pages {
     session: Session,
     asking: Asking,
-    next: Next,
-    /// Pages delivered, over all restarts.
+    stage: Stage,
+    /// Pages delivered, over all restarts and all parents.
     delivered: u32,
-    /// Pages delivered since the listing began or began again.
-    in_pass: u32,
-    visited: Visited,
-    restarts_left: u32,
-    /// Whether this listing has fallen back to no `$select`.
-    fell_back: bool,
+    /// The type that a failure concerns, where it is one.
+    policy_type: Option<PolicyType>,
     failed: Option<GraphFailure>,
 }
 
-/// What a listing needs to know of its contract.
-struct Asking {
-    path: String,
-    version: ApiVersion,
-    kind: PathKind,
-    workload: Workload,
-    optional_feature: bool,
-    /// The fields for `$select`, joined; empty where the path takes none.
-    select: String,
-    page_size: Option<u32>,
-    /// The type that a failure concerns, where it is one.
-    policy_type: Option<PolicyType>,
-}
-
-/// What is asked for next.
-enum Next {
-    First,
-    Link(Url),
-    /// There is a next page, and it must not be asked for.
-    Refused(ErrorCode),
-    Nothing,
+/// How far it is.
+enum Stage {
+    /// The parents are listed, to the last of them, before anything of theirs is.
+    Parents {
+        listing: Listing,
+        ids: ParentIds,
+    },
+    /// A collection is listed.
+    Collection {
+        listing: Listing,
+        /// The parents whose collections come behind it.
+        left: VecDeque<String>,
+        /// The pages of the collections before it.
+        before: u32,
+    },
+    /// The path has a parent, and that is empty: one empty page says so.
+    NoParents,
+    Over,
 }
 
 impl Pages {
@@ -57,27 +52,15 @@ impl Pages {
             [only] => path.types.get(*only).map(|wanted| wanted.policy_type.clone()),
             _ => None,
         };
-        let restarts_left = session.client().settings.restarts;
-        Self {
-            session,
-            asking: Asking {
-                path: path.path.clone(),
-                version: path.api_version,
-                kind: path.kind,
-                workload: path.workload,
-                optional_feature: path.optional_feature,
-                select: path.select_fields().join(","),
-                page_size: path.page_size,
-                policy_type,
-            },
-            next: Next::First,
-            delivered: 0,
-            in_pass: 0,
-            visited: Visited::default(),
-            restarts_left,
-            fell_back: false,
-            failed: None,
-        }
+        let asking = Asking::of(path);
+        let cap = session.client().settings.page_cap;
+        let stage = match &path.parent {
+            None => Stage::Collection { listing: Listing::new(&session, asking.clone(), cap), left: VecDeque::new(), before: 0 },
+            Some(parent) => {
+                Stage::Parents { listing: Listing::new(&session, Asking::of_parents(path, parent), cap), ids: ParentIds::default() }
+            }
+        };
+        Self { session, asking, stage, delivered: 0, policy_type, failed: None }
     }
 
     /// The next page; nothing after the last one. Dropping the future loses no page: the next call asks for it again.
@@ -92,7 +75,7 @@ impl Pages {
         let outcome = session.unless_cancelled(self.advance()).await;
         outcome.map_err(|mut failure| {
             failure.context.page = Some(self.delivered.saturating_add(1));
-            failure.context.policy_type.clone_from(&self.asking.policy_type);
+            failure.context.policy_type.clone_from(&self.policy_type);
             self.failed = Some(failure.clone());
             failure
         })
@@ -100,83 +83,48 @@ impl Pages {
 
     async fn advance(&mut self) -> Result<Option<RawPage>, GraphFailure> {
         loop {
-            let (url, select) = match &self.next {
-                Next::Nothing => return Ok(None),
-                Next::Refused(code) => return Err(GraphFailure { code: *code, context: ErrorContext::default() }),
-                Next::Link(url) => (url.clone(), false),
-                Next::First => self.first()?,
-            };
-            let settings = &self.session.client().settings;
-            let asked = Asked {
-                kind: self.asking.kind,
-                depth_cap: settings.depth_cap,
-                optional_feature: self.asking.optional_feature,
-                next_link: matches!(self.next, Next::Link(_)),
-                select,
-                fresh_token: false,
-            };
-            match ask(&self.session, self.asking.workload, &url, asked).await? {
-                Reply::Page(envelope) => return Ok(Some(self.adopt(envelope, &url))),
-                Reply::WithoutSelect => {
-                    self.fell_back = true;
-                    self.session.counters().retry();
-                    tracing::debug!(path = self.asking.path, "asking again without $select");
+            match &mut self.stage {
+                Stage::Over => return Ok(None),
+                Stage::Parents { listing, ids } => {
+                    if let Some(page) = listing.next(&self.session).await? {
+                        ids.take(&page, self.session.client().settings.page_cap).map_err(GraphFailure::of)?;
+                        listing.asking.parent_read = true;
+                    } else {
+                        let ids = std::mem::take(ids).into_ordered();
+                        self.stage = self.below(ids, 0).unwrap_or(Stage::NoParents);
+                    }
                 }
-                Reply::Restart(failure) => {
-                    self.restarts_left = self.restarts_left.checked_sub(1).ok_or(failure)?;
-                    self.visited.clear();
-                    self.in_pass = 0;
-                    self.next = Next::First;
-                    tracing::debug!(path = self.asking.path, delivered = self.delivered, "the page token has expired; beginning again");
+                Stage::NoParents => {
+                    self.stage = Stage::Over;
+                    return Ok(Some(self.delivered(RawPage::empty)));
+                }
+                Stage::Collection { listing, left, before } => {
+                    let Some(page) = listing.next(&self.session).await? else {
+                        // A listing that has ended was left with its last page.
+                        return Err(GraphFailure::of(ErrorCode::Internal));
+                    };
+                    if listing.ended() {
+                        let (left, before) = (std::mem::take(left), before.saturating_add(listing.pages()));
+                        self.stage = self.below(left, before).unwrap_or(Stage::Over);
+                    }
+                    let last = matches!(self.stage, Stage::Over);
+                    return Ok(Some(self.delivered(|number| page.into_page(number, last))));
                 }
             }
         }
     }
 
-    /// The address of page one, and whether it has a `$select`.
-    fn first(&self) -> Result<(Url, bool), GraphFailure> {
-        let Asking { path, version, select, page_size, .. } = &self.asking;
-        let with_select = !select.is_empty() && !self.fell_back && self.session.tenant().takes_select(*version, path);
-        let mut options = Vec::new();
-        if with_select {
-            options.push(format!("$select={select}"));
-        }
-        if let Some(size) = page_size {
-            options.push(format!("$top={size}"));
-        }
-        let question = if options.is_empty() { "" } else { "?" };
-        let graph = &self.session.client().settings.endpoints.graph;
-        let url = Url::parse(&format!("{graph}/{}{path}{question}{}", version.as_str(), options.join("&")));
-        // Only a registry with a malformed path comes here; its own tests are to see that there is none.
-        url.map(|url| (url, with_select)).map_err(|_| GraphFailure::of(ErrorCode::Internal))
+    /// Begins with the collection of the first of these parents; none where there is no parent left. All collections share one cap.
+    fn below(&self, mut left: VecDeque<String>, before: u32) -> Option<Stage> {
+        let asking = self.asking.below(&left.pop_front()?);
+        let cap = self.session.client().settings.page_cap.saturating_sub(before);
+        Some(Stage::Collection { listing: Listing::new(&self.session, asking, cap), left, before })
     }
 
-    /// Takes over a page that came from `url`.
-    fn adopt(&mut self, mut envelope: Envelope, url: &Url) -> RawPage {
-        if self.in_pass == 0 {
-            self.visited.note(url);
-        }
-        if self.fell_back {
-            // Only now is it sure that `$select` was what the path refused.
-            self.session.tenant().refuses_select(self.asking.version, &self.asking.path);
-        }
+    fn delivered(&mut self, page: impl FnOnce(u32) -> RawPage) -> RawPage {
         self.delivered = self.delivered.saturating_add(1);
-        self.in_pass = self.in_pass.saturating_add(1);
-        self.next = match envelope.next.take() {
-            None => Next::Nothing,
-            Some(link) => self.follow(&link).map_or_else(Next::Refused, Next::Link),
-        };
-        let page = envelope.into_page(self.delivered, matches!(self.next, Next::Nothing));
-        tracing::debug!(path = self.asking.path, ?page, "page");
+        let page = page(self.delivered);
+        tracing::debug!(path = self.asking.name, ?page, "page");
         page
-    }
-
-    fn follow(&mut self, link: &str) -> Result<Url, ErrorCode> {
-        let settings = &self.session.client().settings;
-        let url = link::follow(link, &settings.endpoints.graph, self.asking.version.as_str())?;
-        if !self.visited.note(&url) {
-            return Err(ErrorCode::GraphPageLoop);
-        }
-        if self.in_pass >= settings.page_cap { Err(ErrorCode::GraphPageCap) } else { Ok(url) }
     }
 }

@@ -7,10 +7,12 @@ use lastseen_model::{ErrorCode, ErrorContext};
 use url::Url;
 
 use crate::backoff::{Attempts, jittered};
+use crate::budget::Budget;
 use crate::classify::{Asked, Verdict, judge};
 use crate::envelope::Envelope;
 use crate::failure::GraphFailure;
 use crate::gate::Pass;
+use crate::options::Fallback;
 use crate::session::Session;
 use crate::slots::Slot;
 use crate::transport::Route;
@@ -23,8 +25,8 @@ const LONGEST_CLOSURE: u32 = 10;
 pub(crate) enum Reply {
     /// The page.
     Page(Envelope),
-    /// It might come without `$select`.
-    WithoutSelect,
+    /// It might come when less is asked for; else this is how it ends.
+    Fallback(Fallback, GraphFailure),
     /// Its page token has expired: the listing may begin again, else this is how it ends.
     Restart(GraphFailure),
 }
@@ -33,16 +35,18 @@ pub(crate) enum Reply {
 pub(crate) async fn ask(session: &Session, workload: Workload, url: &Url, mut asked: Asked) -> Result<Reply, GraphFailure> {
     let client = session.client();
     let tenant = session.tenant();
+    let budget = tenant.budgets.of(workload);
     let mut attempts = Attempts::default();
     let mut route = Route::Pooled;
     let mut last_failure = None;
     loop {
         let token = session.token().await?;
-        let slot = enter(session, workload, &mut attempts, last_failure.as_ref()).await?;
+        let slot = enter(session, &budget, &mut attempts, last_failure.as_ref()).await?;
         if attempts.made() > 1 {
             session.counters().retry();
         }
-        let outcome = client.graph.get(url, &token.secret, session.request_id(), route, session.counters()).await;
+        let mut outcome = session.graph().get(url, &token.secret, session.request_id(), route, session.counters()).await;
+        let claims = outcome.as_mut().ok().and_then(|answer| answer.claims.take());
         let retry_after = outcome.as_ref().ok().and_then(|answer| answer.retry_after);
         let (verdict, mut context) = judge(outcome, &asked);
         context.attempts = Some(attempts.made());
@@ -65,7 +69,7 @@ pub(crate) async fn ask(session: &Session, workload: Workload, url: &Url, mut as
         }
         let close = |wait: Duration| {
             let longest = client.settings.retry_after_ceiling.saturating_mul(LONGEST_CLOSURE);
-            tenant.gates.close(workload, client.timer.now().saturating_add(wait.min(longest)));
+            budget.close(client.timer.now().saturating_add(wait.min(longest)));
         };
         match verdict {
             Verdict::Page(envelope) => {
@@ -90,32 +94,34 @@ pub(crate) async fn ask(session: &Session, workload: Workload, url: &Url, mut as
             Verdict::FreshToken => {
                 drop(slot);
                 last_failure = Some(GraphFailure { code: ErrorCode::GraphUnauthorized, context });
-                tenant.token.refused(&token).await;
+                session.refused(&token, claims).await;
                 asked.fresh_token = true;
             }
-            Verdict::WithoutSelect => return Ok(Reply::WithoutSelect),
+            Verdict::Fallback(fallback) => {
+                return Ok(Reply::Fallback(fallback, GraphFailure { code: ErrorCode::GraphBadRequest, context }));
+            }
             Verdict::Restart => return Ok(Reply::Restart(GraphFailure { code: ErrorCode::GraphBadRequest, context })),
             Verdict::End(code) => return Err(GraphFailure { code, context }),
         }
     }
 }
 
-/// Waits for a turn: a slot of the tenant, at a moment when the bucket is open. Nothing starts before its bucket's time, and no
+/// Waits for a turn: a slot of the bucket, at a moment when it is open and its budget is not spent. Nothing starts before its bucket's time, and no
 /// slot is held while waiting for it.
 async fn enter(
     session: &Session,
-    workload: Workload,
+    budget: &Budget,
     attempts: &mut Attempts,
     last_failure: Option<&GraphFailure>,
 ) -> Result<Slot, GraphFailure> {
     let client = session.client();
     loop {
-        let slot = session.tenant().slots.take().await;
+        let slot = budget.slot().await;
         let now = client.timer.now();
         if let Some(failure) = last_failure.filter(|_| attempts.overdue(&client.settings, now)) {
             return Err(failure.clone());
         }
-        let wait = match session.tenant().gates.pass(workload, now) {
+        let wait = match budget.pass(now) {
             Pass::Now => {
                 attempts.begin(now);
                 return Ok(slot);
@@ -126,7 +132,7 @@ async fn enter(
                 return Err(GraphFailure { code: ErrorCode::GraphThrottled, context });
             }
             Pass::Throttled(wait) => jittered(wait),
-            Pass::Spaced(wait) => wait,
+            Pass::Spent(wait) => wait,
         };
         drop(slot);
         client.timer.pause(wait).await;

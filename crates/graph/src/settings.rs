@@ -1,16 +1,10 @@
-//! The limits a client keeps to, and what it signs in with.
+//! The limits a client keeps to.
 
 use std::time::Duration;
-
-use secrecy::SecretString;
-
-use crate::origin::Endpoints;
 
 /// Every limit of the client. A limit that stops a listing ends it with a code; none makes it look complete.
 #[derive(Debug, Clone)]
 pub struct GraphSettings {
-    /// Where Graph and its token endpoint are.
-    pub endpoints: Endpoints,
     /// How long one request may take, from connecting to the last byte of its answer.
     pub request_timeout: Duration,
     /// How often one page is asked for before it fails.
@@ -27,14 +21,17 @@ pub struct GraphSettings {
     pub page_cap: u32,
     /// How often a listing begins again at page one when its page token has expired.
     pub restarts: u32,
-    /// How many requests of one tenant are under way at once, at most. Fewer after a 429, and slowly more again.
+    /// How many requests of one tenant and workload are under way at once, at most, where its access says nothing else. It begins with 4, has fewer after a 429, and slowly
+    /// more again.
     pub tenant_concurrency: usize,
+    /// How much of what Graph allows one app in a tenant this process may use, in percent, 1 to 100. Where several processes work on one
+    /// tenant at the same time, their shares should not add up to more.
+    pub share_percent: u32,
 }
 
 impl Default for GraphSettings {
     fn default() -> Self {
         Self {
-            endpoints: Endpoints::default(),
             request_timeout: Duration::from_mins(1),
             max_attempts: 6,
             page_budget: Duration::from_mins(5),
@@ -43,7 +40,8 @@ impl Default for GraphSettings {
             depth_cap: 64,
             page_cap: 10_000,
             restarts: 2,
-            tenant_concurrency: 4,
+            tenant_concurrency: 8,
+            share_percent: 90,
         }
     }
 }
@@ -58,21 +56,13 @@ impl GraphSettings {
             ("depth_cap", self.depth_cap == 0),
             ("page_cap", self.page_cap == 0),
             ("tenant_concurrency", self.tenant_concurrency == 0),
+            ("share_percent", self.share_percent == 0),
         ];
         match nothing.into_iter().find(|(_, zero)| *zero) {
             Some((setting, _)) => Err(GraphSetupError::Zero { setting }),
             None => Ok(()),
         }
     }
-}
-
-/// What the program signs in with: an app registration and its secret, the same for every tenant that consented to it.
-#[derive(Debug, Clone)]
-pub struct Credential {
-    /// The application's id.
-    pub client_id: String,
-    /// Its secret. `Debug` redacts it.
-    pub secret: SecretString,
 }
 
 /// A client that can't be made.
@@ -98,11 +88,5 @@ mod tests {
         assert_eq!(GraphSettings::default().check(), Ok(()));
         let settings = GraphSettings { page_cap: 0, ..GraphSettings::default() };
         assert_eq!(settings.check(), Err(GraphSetupError::Zero { setting: "page_cap" }));
-    }
-
-    #[test]
-    fn i17_a_credential_does_not_show_its_secret() {
-        let credential = Credential { client_id: "8c2f0c1e".into(), secret: "canary-secret".into() };
-        assert!(!format!("{credential:?}").contains("canary"));
     }
 }

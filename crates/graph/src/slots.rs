@@ -1,26 +1,29 @@
-//! How many requests of a tenant are under way at once: as many as the setting says, half as many after a 429, and slowly more
-//! again.
+//! How many requests of a bucket are under way at once: a few at first, half as many after a 429, and slowly more up to what the setting
+//! says.
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 
-use crate::gate::locked;
+use crate::budget::locked;
+
+/// How many a bucket begins with. Several tools that asked one tenant for more at once were slower for it (behaviour.md, section 1).
+const AT_FIRST: usize = 4;
 
 /// After so many answers in a row without a 429 one more request may be under way.
 const CALM_ANSWERS: u32 = 50;
 
-/// The slots of one tenant.
+/// The slots of one bucket.
 #[derive(Debug)]
 pub(crate) struct Slots {
-    most: usize,
     state: Mutex<State>,
     freed: Notify,
 }
 
 #[derive(Debug)]
 struct State {
+    most: usize,
     limit: usize,
     taken: usize,
     calm: u32,
@@ -37,7 +40,17 @@ pub(crate) struct Slot {
 
 impl Slots {
     pub(crate) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, state: Mutex::new(State { limit: most, taken: 0, calm: 0, era: 0 }), freed: Notify::new() })
+        Arc::new(Self { state: Mutex::new(State { most, limit: most.min(AT_FIRST), taken: 0, calm: 0, era: 0 }), freed: Notify::new() })
+    }
+
+    /// Sets how many requests may be under way at most, from now on. What a 429 has taken away comes back as slowly as ever.
+    pub(crate) fn set_most(&self, most: usize) {
+        let mut state = locked(&self.state);
+        let at_rest = if state.era == 0 { state.limit.max(AT_FIRST) } else { state.limit };
+        state.limit = at_rest.min(most);
+        state.most = most;
+        drop(state);
+        self.freed.notify_waiters();
     }
 
     /// Waits for a slot.
@@ -78,7 +91,7 @@ impl Slot {
     pub(crate) fn answered(&self) {
         let mut state = locked(&self.slots.state);
         state.calm += 1;
-        if state.calm >= CALM_ANSWERS && state.limit < self.slots.most {
+        if state.calm >= CALM_ANSWERS && state.limit < state.most {
             state.calm = 0;
             state.limit += 1;
             self.slots.freed.notify_one();
@@ -115,6 +128,7 @@ mod tests {
         let third = taken(&slots);
         assert_eq!(third.len(), 1);
         third[0].throttled();
+        assert!(taken(&slots).is_empty(), "one is always left, and it is in use");
         for _ in 0..CALM_ANSWERS {
             third[0].answered();
         }
@@ -126,6 +140,51 @@ mod tests {
         }
         drop(fourth);
         assert_eq!(taken(&slots).len(), 4, "never more than the setting");
+    }
+
+    #[test]
+    fn a_bucket_begins_with_four_and_grows_to_the_setting_while_all_is_calm() {
+        let slots = Slots::new(6);
+        let first = taken(&slots);
+        assert_eq!(first.len(), AT_FIRST);
+        for _ in 0..CALM_ANSWERS * 10 {
+            first[0].answered();
+        }
+        drop(first);
+        assert_eq!(taken(&slots).len(), 6);
+    }
+
+    #[test]
+    fn i13_another_setting_holds_at_once_and_gives_nothing_back_that_a_429_took() {
+        let slots = Slots::new(4);
+        let all = taken(&slots);
+        slots.set_most(2);
+        drop(all);
+        let two = taken(&slots);
+        assert_eq!(two.len(), 2);
+        two[0].throttled();
+        drop(two);
+        slots.set_most(8);
+        let one = taken(&slots);
+        assert_eq!(one.len(), 1, "still as few as after the 429");
+        for _ in 0..CALM_ANSWERS * 20 {
+            one[0].answered();
+        }
+        drop(one);
+        assert_eq!(taken(&slots).len(), 8);
+    }
+
+    #[tokio::test]
+    async fn a_setting_that_is_raised_wakes_those_who_wait() {
+        let slots = Slots::new(1);
+        let _held = slots.take().await;
+        let waiting = tokio::spawn({
+            let slots = Arc::clone(&slots);
+            async move { slots.take().await }
+        });
+        tokio::task::yield_now().await;
+        slots.set_most(2);
+        drop(waiting.await.expect("a slot"));
     }
 
     #[tokio::test]

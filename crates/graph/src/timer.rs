@@ -1,6 +1,6 @@
 //! The clock that waits are measured and made by.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use tokio::time::Instant;
@@ -14,6 +14,11 @@ pub trait Timer: Send + Sync {
     async fn pause(&self, duration: Duration);
     /// The time since some origin; never goes back.
     fn now(&self) -> Duration;
+    /// The time of day, since 1970. An assertion and a certificate name it, and nothing else is measured by it.
+    #[expect(clippy::disallowed_methods, reason = "the injected clock itself")]
+    fn time_of_day(&self) -> Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
 }
 
 /// The real one.

@@ -1,23 +1,19 @@
-//! Signing in with a client secret, and the tokens that are kept.
-//!
-//! A token belongs to one authority, tenant and client id. The first and the last are the client's own, and each tenant has its
-//! own slot in it, so one tenant's token can't be handed to another (I21).
+//! A token, what it says of itself, and the slot that it is kept in. Which slot is whose is for [`crate::tokens`] to say.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lastseen_model::{ErrorCode, TenantId};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::error::Category;
 use tokio::sync::Mutex;
-use uuid::Uuid;
 
+use crate::claims::Claims;
 use crate::envelope::Unreadable;
 use crate::failure::GraphFailure;
+use crate::payload::{AppRole, Payload};
 
 /// A token that is refreshed this long before it ends, at most and at least.
 const EARLY_AT_MOST: Duration = Duration::from_mins(5);
@@ -27,36 +23,68 @@ const EARLY_AT_LEAST: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(crate) struct Token {
     pub(crate) secret: SecretString,
+    /// The roles that it says it has; none where it can't be read.
+    pub(crate) roles: Option<Vec<AppRole>>,
+    /// By the timer.
+    pub(crate) expires_at: Duration,
     refresh_at: Duration,
 }
 
-/// What the token endpoint gave.
+/// What the token endpoint, or an identity endpoint, gave.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Grant {
     access_token: SecretString,
-    expires_in: Lifetime,
+    expires_in: Option<Seconds>,
+    /// Since 1970: all that App Service says.
+    expires_on: Option<Seconds>,
 }
 
-/// Seconds, which some authorities write as a text.
+/// Seconds, which some write as a text.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-enum Lifetime {
+enum Seconds {
     Number(u64),
     Text(String),
 }
 
+impl Seconds {
+    fn read(&self) -> Result<Duration, ErrorCode> {
+        let seconds = match self {
+            Self::Number(seconds) => *seconds,
+            Self::Text(text) => text.parse().map_err(|_| ErrorCode::GraphInvalidResponse)?,
+        };
+        Ok(Duration::from_secs(seconds))
+    }
+}
+
+/// When a token was asked for, by both clocks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AskedAt {
+    /// By the timer.
+    pub(crate) moment: Duration,
+    /// The time of day, since 1970.
+    pub(crate) time_of_day: Duration,
+}
+
 impl Grant {
-    /// The token, asked for at `now`, or the code where it is readable and another tenant's.
-    pub(crate) fn into_token(self, tenant: TenantId, now: Duration) -> Result<Token, ErrorCode> {
-        if tenant_of(&self.access_token).is_some_and(|of| of != tenant.as_uuid()) {
+    /// The token, or the code where it is readable and another tenant's.
+    pub(crate) fn into_token(self, tenant: TenantId, asked_at: AskedAt) -> Result<Token, ErrorCode> {
+        let payload = Payload::read(self.access_token.expose_secret());
+        if payload.as_ref().and_then(Payload::tenant).is_some_and(|of| of != tenant.as_uuid()) {
             return Err(ErrorCode::AuthTenantMismatch);
         }
-        let seconds = match self.expires_in {
-            Lifetime::Number(seconds) => seconds,
-            Lifetime::Text(text) => text.parse().map_err(|_| ErrorCode::GraphInvalidResponse)?,
+        let lifetime = match (&self.expires_in, &self.expires_on) {
+            (Some(seconds), _) => seconds.read()?,
+            (None, Some(end)) => end.read()?.saturating_sub(asked_at.time_of_day),
+            (None, None) => return Err(ErrorCode::GraphInvalidResponse),
         };
-        let lifetime = Duration::from_secs(seconds.min(u64::from(u32::MAX)));
-        Ok(Token { secret: self.access_token, refresh_at: now + lifetime.saturating_sub(early(lifetime)) })
+        let lifetime = lifetime.min(Duration::from_secs(u64::from(u32::MAX)));
+        Ok(Token {
+            secret: self.access_token,
+            roles: payload.map(|payload| payload.roles()),
+            expires_at: asked_at.moment + lifetime,
+            refresh_at: asked_at.moment + lifetime.saturating_sub(early(lifetime)),
+        })
     }
 }
 
@@ -76,23 +104,11 @@ pub(crate) fn read(body: &[u8]) -> Result<Grant, Unreadable> {
         Category::Syntax | Category::Eof | Category::Io => Unreadable::NotJson,
     })?;
     let visible = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
-    if visible(grant.access_token.expose_secret()) { Ok(grant) } else { Err(Unreadable::NotAPage) }
+    let whole = visible(grant.access_token.expose_secret()) && (grant.expires_in.is_some() || grant.expires_on.is_some());
+    if whole { Ok(grant) } else { Err(Unreadable::NotAPage) }
 }
 
-/// The tenant a token says it is for. Unverified: it only shows a token that was certainly got for the wrong tenant. Graph's
-/// tokens need not be readable at all.
-fn tenant_of(token: &SecretString) -> Option<Uuid> {
-    #[derive(Deserialize)]
-    struct Claims {
-        tid: Uuid,
-    }
-    let mut parts = token.expose_secret().split('.');
-    let (_header, payload, _signature) = (parts.next()?, parts.next()?, parts.next()?);
-    let payload = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
-    serde_json::from_slice::<Claims>(&payload).ok().map(|claims| claims.tid)
-}
-
-/// One tenant's token. Whoever finds none fetches one, and the others wait for it.
+/// One token. Whoever finds none fetches one, and the others wait for it.
 #[derive(Debug, Default)]
 pub(crate) struct TokenSlot {
     kept: Mutex<Kept>,
@@ -104,15 +120,17 @@ pub(crate) struct TokenSlot {
 struct Kept {
     token: Option<Arc<Token>>,
     failure: Option<GraphFailure>,
+    /// What Graph wants of the next token, when it took the last one back.
+    claims: Option<Claims>,
 }
 
 impl TokenSlot {
     /// The kept token, else what `fetch` brings. Those who waited while a fetch failed get its failure and try none of their own:
     /// a wrong secret is sent once, not once a path.
-    pub(crate) async fn get(
+    pub(crate) async fn get<Fetching: Future<Output = Result<Token, GraphFailure>>>(
         &self,
         now: impl Fn() -> Duration,
-        fetch: impl Future<Output = Result<Token, GraphFailure>>,
+        fetch: impl FnOnce(Option<Claims>) -> Fetching,
     ) -> Result<Arc<Token>, GraphFailure> {
         let before = self.failures.load(Ordering::Acquire);
         let mut kept = self.kept.lock().await;
@@ -124,26 +142,34 @@ impl TokenSlot {
         {
             return Err(failure.clone());
         }
-        match fetch.await {
+        // The claims are for this one fetch, however it ends: a tenant must not be shut out for good by what one answer asked for.
+        // They stay until it has ended: where whoever fetches gives up, the next one asks with them.
+        let claims = kept.claims.clone();
+        match fetch(claims).await {
             Ok(token) => {
                 let token = Arc::new(token);
-                *kept = Kept { token: Some(Arc::clone(&token)), failure: None };
+                *kept = Kept { token: Some(Arc::clone(&token)), ..Kept::default() };
                 Ok(token)
             }
             Err(failure) => {
-                *kept = Kept { token: None, failure: Some(failure.clone()) };
+                *kept = Kept { failure: Some(failure.clone()), ..Kept::default() };
                 self.failures.fetch_add(1, Ordering::Release);
                 Err(failure)
             }
         }
     }
 
-    /// Drops a token that Graph refused, unless another one has taken its place already.
-    pub(crate) async fn refused(&self, token: &Arc<Token>) {
+    /// Drops a token that Graph refused, unless another one has taken its place already. The next one is asked for with the claims.
+    pub(crate) async fn refused(&self, token: &Arc<Token>, claims: Option<Claims>) {
         let mut kept = self.kept.lock().await;
         if kept.token.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, token)) {
-            kept.token = None;
+            *kept = Kept { claims, ..Kept::default() };
         }
+    }
+
+    /// Whether there is a token that can still be used, or one is being fetched.
+    pub(crate) fn is_of_use(&self, now: Duration) -> bool {
+        self.kept.try_lock().map_or(true, |kept| kept.token.as_ref().is_some_and(|token| now < token.refresh_at))
     }
 }
 

@@ -1,7 +1,9 @@
 use std::cell::Cell;
 use std::future::ready;
 
-use base64::engine::general_purpose::STANDARD;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use proptest::prelude::*;
 use rstest::rstest;
 
 use super::*;
@@ -13,6 +15,11 @@ fn tenant() -> TenantId {
     TENANT.parse().expect("a tenant")
 }
 
+/// Asked for at this moment of the timer, at a time of day of 1,000,000 s.
+fn at(moment: Duration) -> AskedAt {
+    AskedAt { moment, time_of_day: Duration::from_secs(1_000_000) }
+}
+
 fn jwt(payload: &str) -> String {
     format!("eyJhbGciOiJub25lIn0.{}.c2ln", URL_SAFE_NO_PAD.encode(payload))
 }
@@ -22,7 +29,7 @@ fn grant(token: &str, expires_in: &str) -> Result<Grant, Unreadable> {
 }
 
 fn token(lifetime: u64) -> Token {
-    grant("opaque", &lifetime.to_string()).expect("a grant").into_token(tenant(), Duration::ZERO).expect("a token")
+    grant("opaque", &lifetime.to_string()).expect("a grant").into_token(tenant(), at(Duration::ZERO)).expect("a token")
 }
 
 #[rstest]
@@ -36,13 +43,13 @@ fn token(lifetime: u64) -> Token {
 #[case::its_own_in_upper_case(jwt(&format!(r#"{{"tid":"{}"}}"#, TENANT.to_uppercase())))]
 #[case::padded(format!("e30=.{}.x", STANDARD.encode(format!(r#"{{"tid":"{TENANT}"}}"#))))]
 fn i21_a_token_that_does_not_name_another_tenant_is_taken(#[case] token: String) {
-    assert!(grant(&token, "3599").expect("a grant").into_token(tenant(), Duration::ZERO).is_ok());
+    assert!(grant(&token, "3599").expect("a grant").into_token(tenant(), at(Duration::ZERO)).is_ok());
 }
 
 #[test]
 fn i21_a_token_that_names_another_tenant_is_refused() {
     let foreign = grant(&jwt(&format!(r#"{{"tid":"{OTHER}"}}"#)), "3599").expect("a grant");
-    assert_eq!(foreign.into_token(tenant(), Duration::ZERO).map(drop), Err(ErrorCode::AuthTenantMismatch));
+    assert_eq!(foreign.into_token(tenant(), at(Duration::ZERO)).map(drop), Err(ErrorCode::AuthTenantMismatch));
 }
 
 #[rstest]
@@ -58,11 +65,11 @@ fn a_token_is_refreshed_early(#[case] lifetime: u64, #[case] refresh_at: u64) {
 
 #[test]
 fn a_lifetime_may_be_a_text_and_must_be_a_number() {
-    let token = grant("t", r#""3599""#).expect("a grant").into_token(tenant(), Duration::from_secs(1)).expect("a token");
+    let token = grant("t", r#""3599""#).expect("a grant").into_token(tenant(), at(Duration::from_secs(1))).expect("a token");
     assert_eq!(token.refresh_at, Duration::from_mins(55));
-    let wrong = grant("t", r#""soon""#).expect("a grant").into_token(tenant(), Duration::ZERO).map(drop);
+    let wrong = grant("t", r#""soon""#).expect("a grant").into_token(tenant(), at(Duration::ZERO)).map(drop);
     assert_eq!(wrong, Err(ErrorCode::GraphInvalidResponse));
-    assert!(grant("t", "18446744073709551615").expect("a grant").into_token(tenant(), Duration::from_secs(1)).is_ok());
+    assert!(grant("t", "18446744073709551615").expect("a grant").into_token(tenant(), at(Duration::from_secs(1))).is_ok());
 }
 
 #[rstest]
@@ -78,10 +85,20 @@ fn an_answer_without_a_usable_token_is_none(#[case] body: &str, #[case] unreadab
 }
 
 #[test]
+fn a_lifetime_may_be_an_end_by_the_time_of_day() {
+    let read_end = |end: &str| read(format!(r#"{{"access_token":"t","expires_on":"{end}"}}"#).as_bytes()).expect("a grant");
+    let token = read_end("1003600").into_token(tenant(), at(Duration::from_secs(7))).expect("a token");
+    assert_eq!(token.expires_at, Duration::from_secs(3607));
+    let past = read_end("5").into_token(tenant(), at(Duration::from_secs(7))).expect("a token");
+    assert_eq!(past.expires_at, Duration::from_secs(7));
+    assert_eq!(read_end("soon").into_token(tenant(), at(Duration::ZERO)).map(drop), Err(ErrorCode::GraphInvalidResponse));
+}
+
+#[test]
 fn i17_a_grant_and_a_token_do_not_show_themselves() {
     let granted = grant("canary", "3599").expect("a grant");
     assert!(!format!("{granted:?}").contains("canary"));
-    let token = granted.into_token(tenant(), Duration::ZERO).expect("a token");
+    let token = granted.into_token(tenant(), at(Duration::ZERO)).expect("a token");
     assert!(!format!("{token:?}").contains("canary"));
 }
 
@@ -89,12 +106,12 @@ fn i17_a_grant_and_a_token_do_not_show_themselves() {
 async fn a_kept_token_is_used_until_its_time_and_then_replaced() {
     let slot = TokenSlot::default();
     let now = Cell::new(Duration::ZERO);
-    let first = slot.get(|| now.get(), ready(Ok(token(3599)))).await.expect("fetched");
+    let first = slot.get(|| now.get(), |_| ready(Ok(token(3599)))).await.expect("fetched");
     now.set(Duration::from_secs(3298));
-    let same = slot.get(|| now.get(), async { unreachable!("there is one") }).await.expect("kept");
+    let same = slot.get(|| now.get(), |_| async { unreachable!("there is one") }).await.expect("kept");
     assert!(Arc::ptr_eq(&first, &same));
     now.set(Duration::from_secs(3299));
-    let next = slot.get(|| now.get(), ready(Ok(token(3599)))).await.expect("fetched");
+    let next = slot.get(|| now.get(), |_| ready(Ok(token(3599)))).await.expect("fetched");
     assert!(!Arc::ptr_eq(&first, &next));
 }
 
@@ -102,13 +119,36 @@ async fn a_kept_token_is_used_until_its_time_and_then_replaced() {
 async fn a_refused_token_is_dropped_only_while_it_is_the_kept_one() {
     let slot = TokenSlot::default();
     let now = || Duration::ZERO;
-    let old = slot.get(now, ready(Ok(token(3599)))).await.expect("fetched");
-    slot.refused(&old).await;
-    let new = slot.get(now, ready(Ok(token(3599)))).await.expect("fetched");
+    let old = slot.get(now, |_| ready(Ok(token(3599)))).await.expect("fetched");
+    slot.refused(&old, None).await;
+    let new = slot.get(now, |_| ready(Ok(token(3599)))).await.expect("fetched");
     // A second answer to the old token arrives late.
-    slot.refused(&old).await;
-    let kept = slot.get(now, async { unreachable!("there is one") }).await.expect("kept");
+    slot.refused(&old, None).await;
+    let kept = slot.get(now, |_| async { unreachable!("there is one") }).await.expect("kept");
     assert!(Arc::ptr_eq(&new, &kept));
+}
+
+#[tokio::test]
+async fn claims_go_with_the_next_fetch_that_ends_and_with_no_other() {
+    let slot = TokenSlot::default();
+    let now = || Duration::ZERO;
+    let header = format!(r#"Bearer error="insufficient_claims", claims="{}""#, STANDARD.encode("{}"));
+    let headers = [(reqwest::header::WWW_AUTHENTICATE, header.parse().expect("a header"))].into_iter().collect();
+    let challenge = || Claims::of(&headers);
+    let first = slot.get(now, |claims| ready(if claims.is_none() { Ok(token(3599)) } else { unreachable!() })).await.expect("fetched");
+    slot.refused(&first, challenge()).await;
+    // Whoever fetches is cancelled.
+    let gives_up = slot.get(now, |_| std::future::pending());
+    tokio::select! { biased; _ = gives_up => unreachable!("it never ends"), () = ready(()) => {} }
+    let asked = Cell::new(false);
+    for with_claims in [true, false] {
+        let ended = slot.get(now, |claims| {
+            asked.set(claims.is_some());
+            ready(Err(GraphFailure::of(ErrorCode::AuthFailed)))
+        });
+        drop(ended.await.expect_err("refused"));
+        assert_eq!(asked.get(), with_claims);
+    }
 }
 
 #[tokio::test]
@@ -116,14 +156,33 @@ async fn those_who_wait_for_a_fetch_that_fails_share_its_failure_and_later_ones_
     let slot = TokenSlot::default();
     let now = || Duration::ZERO;
     let (fail, failing) = tokio::sync::oneshot::channel::<()>();
-    let first = slot.get(now, async {
+    let first = slot.get(now, |_| async {
         failing.await.expect("told to fail");
         Err(GraphFailure::of(ErrorCode::AuthFailed))
     });
-    let second = slot.get(now, async { unreachable!("the first one's failure is shared") });
+    let second = slot.get(now, |_| async { unreachable!("the first one's failure is shared") });
     let tell = async { fail.send(()).expect("the first one waits") };
     let (first, second, ()) = tokio::join!(first, second, tell);
     assert_eq!(first.map(drop), Err(GraphFailure::of(ErrorCode::AuthFailed)));
     assert_eq!(second.map(drop), Err(GraphFailure::of(ErrorCode::AuthFailed)));
-    assert!(slot.get(now, ready(Ok(token(3599)))).await.is_ok());
+    assert!(slot.get(now, |_| ready(Ok(token(3599)))).await.is_ok());
+}
+
+proptest! {
+    #[test]
+    fn i03_no_damage_to_an_answer_makes_the_reader_fall(at_byte in 0..400_usize, byte: u8, cut in 0..400_usize) {
+        let token = jwt(&format!(r#"{{"tid":"{TENANT}","roles":["Policy.Read.All"]}}"#));
+        for whole in [
+            format!(r#"{{"token_type":"Bearer","access_token":"{token}","expires_in":3599}}"#),
+            format!(r#"{{"access_token":"{token}","expires_on":"1003600","resource":"x","client_id":"y"}}"#),
+        ] {
+            let mut damaged = whole.into_bytes();
+            let length = damaged.len();
+            damaged[at_byte % length] = byte;
+            damaged.truncate(length - cut % length);
+            if let Ok(grant) = read(&damaged) {
+                drop(grant.into_token(tenant(), at(Duration::ZERO)));
+            }
+        }
+    }
 }

@@ -1,16 +1,17 @@
-//! The wire: `GET` to Graph, `POST` to the token endpoint, and nothing else.
+//! The wire: `GET` to Graph, `POST` to the token endpoint, and nothing else. (The one other request has a type of its own: `identity`.)
 
 use std::error::Error;
 use std::io;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, DATE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 use uuid::Uuid;
 
 use crate::body::{Collector, Fault};
+use crate::claims::Claims;
 use crate::origin::Origin;
 use crate::retry_after;
 use crate::settings::{GraphSettings, GraphSetupError};
@@ -19,11 +20,14 @@ use crate::traffic::Counters;
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// The same for an identity endpoint, which is near or not there at all.
+const IDENTITY_CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// How much of an answer that is no page is read: enough for any error text, which is only looked at.
 const ERROR_BODY_CAP: u64 = 256 * 1024;
 
 /// How much of a token endpoint's answer is read.
-const TOKEN_BODY_CAP: u64 = 64 * 1024;
+pub(crate) const TOKEN_BODY_CAP: u64 = 64 * 1024;
 
 /// An answer whose head came whole. Whether its body did is in `body`.
 #[derive(Debug)]
@@ -33,6 +37,8 @@ pub(crate) struct Answer {
     pub(crate) retry_after: Option<Duration>,
     /// The sender's id of the request.
     pub(crate) request_id: Option<Uuid>,
+    /// What Graph wants of the next token.
+    pub(crate) claims: Option<Claims>,
     /// Whether a redirect says where to.
     pub(crate) has_location: bool,
     pub(crate) body: Result<Vec<u8>, Fault>,
@@ -101,20 +107,8 @@ fn bearer(token: &SecretString) -> Result<HeaderValue, Fault> {
     Ok(bearer)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place where an HTTP client is made")]
 fn client(origin: &Origin, settings: &GraphSettings, idle: usize) -> Result<Client, GraphSetupError> {
-    let mut builder = reqwest::ClientBuilder::new()
-        .user_agent(concat!("lastseen/", env!("CARGO_PKG_VERSION")))
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        // Our own loop retries, under a budget; the library's would hide requests from it.
-        .retry(reqwest::retry::never())
-        // Unpacked by `body`, under both caps. Without this a build with the library's own gzip would unpack first.
-        .no_gzip()
-        .connect_timeout(CONNECT_TIMEOUT.min(settings.request_timeout))
-        .timeout(settings.request_timeout)
-        .pool_max_idle_per_host(idle)
-        .https_only(origin.is_https());
+    let mut builder = builder(settings, CONNECT_TIMEOUT).pool_max_idle_per_host(idle).https_only(origin.is_https());
     if origin.is_loopback() {
         builder = builder.no_proxy();
     }
@@ -126,7 +120,27 @@ fn client(origin: &Origin, settings: &GraphSettings, idle: usize) -> Result<Clie
     builder.build().map_err(|_| GraphSetupError::Tls)
 }
 
-async fn send(request: RequestBuilder, request_id: Uuid, cap: u64, counters: &Counters) -> Result<Answer, Fault> {
+/// The client for identity endpoints: plain `http`, past every proxy, for what is asked is on this machine.
+pub(crate) fn identity_client(settings: &GraphSettings) -> Result<Client, GraphSetupError> {
+    builder(settings, IDENTITY_CONNECT_TIMEOUT).no_proxy().tls_certs_only([]).build().map_err(|_| GraphSetupError::Tls)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where an HTTP client is made")]
+fn builder(settings: &GraphSettings, connect_timeout: Duration) -> ClientBuilder {
+    ClientBuilder::new()
+        .user_agent(concat!("lastseen/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        // Our own loop retries, under a budget; the library's would hide requests from it.
+        .retry(reqwest::retry::never())
+        // Unpacked by `body`, under both caps. Without this a build with the library's own gzip would unpack first.
+        .no_gzip()
+        .connect_timeout(connect_timeout.min(settings.request_timeout))
+        .timeout(settings.request_timeout)
+}
+
+/// Sends a request, and reads its answer under the cap.
+pub(crate) async fn send(request: RequestBuilder, request_id: Uuid, cap: u64, counters: &Counters) -> Result<Answer, Fault> {
     let request = request
         .header(ACCEPT, "application/json")
         .header(ACCEPT_ENCODING, "gzip")
@@ -138,10 +152,11 @@ async fn send(request: RequestBuilder, request_id: Uuid, cap: u64, counters: &Co
     let date = headers.get(DATE).and_then(|date| date.to_str().ok());
     let retry_after = headers.get_all(RETRY_AFTER).iter().filter_map(|value| retry_after::parse(value.to_str().ok()?, date)).max();
     let id = uuid(headers, "request-id").or_else(|| uuid(headers, "x-ms-request-id"));
+    let claims = (status == StatusCode::UNAUTHORIZED).then(|| Claims::of(headers)).flatten();
     let has_location = headers.contains_key(LOCATION);
     let cap = if status.is_success() { cap } else { cap.min(ERROR_BODY_CAP) };
     let body = read(response, cap, counters).await;
-    Ok(Answer { status, retry_after, request_id: id, has_location, body })
+    Ok(Answer { status, retry_after, request_id: id, claims, has_location, body })
 }
 
 async fn read(mut response: Response, cap: u64, counters: &Counters) -> Result<Vec<u8>, Fault> {

@@ -102,6 +102,11 @@ impl Answer {
         self
     }
 
+    /// A header's value.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
     pub(crate) fn into_response(mut self, tally: &Arc<Tally>) -> Response {
         if matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
             self.body = Payload::Whole(Bytes::new());

@@ -42,14 +42,28 @@ pub(crate) struct Tenant {
 /// What a tenant holds on one path.
 #[derive(Debug)]
 pub(crate) struct PathObjects {
+    above: Above,
     types: Vec<TypeObjects>,
     extras: Vec<Extra>,
+}
+
+/// What a path lies below.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Above {
+    /// The version.
+    Nothing,
+    /// The objects of the path at this place.
+    Path(usize),
+    /// The objects of a path that the simulator doesn't have, so nothing of it is ever there.
+    Unknown,
 }
 
 #[derive(Debug)]
 struct TypeObjects {
     mix: Mix,
     size: u32,
+    /// The objects below this number can have children. Those that come later begin with none, so that no child moves.
+    bearing: u32,
     gone: BTreeSet<u32>,
     changed: BTreeMap<u32, Change>,
 }
@@ -99,15 +113,20 @@ impl Tenant {
         let mix = Mix::new(seed).and_text(&plan.tenant_id.to_string());
         let objects = |of: &TypeContract, kind: PathKind| {
             let size = plan.sizes.of(&of.policy_type);
-            TypeObjects {
-                mix: mix.and_text(of.policy_type.as_str()),
-                size: if kind == PathKind::Singleton { size.min(1) } else { size },
-                gone: BTreeSet::new(),
-                changed: BTreeMap::new(),
-            }
+            let size = if kind == PathKind::Singleton { size.min(1) } else { size };
+            TypeObjects { mix: mix.and_text(of.policy_type.as_str()), size, bearing: size, gone: BTreeSet::new(), changed: BTreeMap::new() }
         };
-        let path =
-            |path: &PathContract| PathObjects { types: path.types.iter().map(|of| objects(of, path.kind)).collect(), extras: Vec::new() };
+        let place = |parent: &str, path: &PathContract| {
+            paths.iter().position(|other| other.path == parent && other.api_version == path.api_version)
+        };
+        let path = |path: &PathContract| PathObjects {
+            above: match &path.parent {
+                None => Above::Nothing,
+                Some(parent) => place(&parent.path, path).map_or(Above::Unknown, Above::Path),
+            },
+            types: path.types.iter().map(|of| objects(of, path.kind)).collect(),
+            extras: Vec::new(),
+        };
         Self {
             id: plan.tenant_id,
             mix,
@@ -156,9 +175,28 @@ impl Tenant {
         objects.slots(0).map(|(_, slot)| slot).filter(move |slot| objects.type_of(*slot) == type_index)
     }
 
-    /// Whether the object at a place is there.
+    /// Whether the object at a place is there. One whose parent is gone is gone with it.
     pub(crate) fn is_present(&self, path_index: usize, slot: Slot) -> bool {
-        self.paths[path_index].is_present(slot)
+        let objects = &self.paths[path_index];
+        let borne = || match objects.above {
+            Above::Nothing => true,
+            Above::Path(above) => self.paths[above].bearer(slot).is_some_and(|bearer| self.is_present(above, bearer)),
+            Above::Unknown => false,
+        };
+        objects.is_present(slot) && borne()
+    }
+
+    /// The place of the object with this id on the parent's path of a path; none where it is not there.
+    pub(crate) fn parent_by_id(&self, paths: &[PathContract], path_index: usize, id: &str) -> Option<Slot> {
+        let Above::Path(above) = self.paths[path_index].above else { return None };
+        let mut there = self.paths[above].present(0).map(|(_, slot)| slot).filter(|slot| self.is_present(above, *slot));
+        there.find(|slot| self.describe(&paths[above], above, *slot).graph_id.as_deref() == Some(id))
+    }
+
+    /// Whether an object is in the collection that belongs to this parent.
+    pub(crate) fn is_borne_by(&self, path_index: usize, slot: Slot, bearer: Slot) -> bool {
+        let Above::Path(above) = self.paths[path_index].above else { return false };
+        self.paths[above].bearer(slot) == Some(bearer)
     }
 }
 
@@ -181,6 +219,17 @@ impl PathObjects {
     /// Every object that is there, from a position on.
     pub(crate) fn present(&self, from: u64) -> impl Iterator<Item = (u64, Slot)> + '_ {
         self.slots(from).filter(|(_, slot)| self.is_present(*slot))
+    }
+
+    /// The place here of the parent that an object on a path below this one has: they are dealt out in turn.
+    fn bearer(&self, child: Slot) -> Option<Slot> {
+        let number = match child {
+            Slot::Own { index, .. } => index as usize,
+            Slot::Extra(number) => number,
+        };
+        let bears = |slot: &Slot| matches!(slot, Slot::Own { type_index, index } if *index < self.types[*type_index].bearing);
+        let bearing: usize = self.types.iter().map(|of| of.bearing as usize).sum();
+        self.slots(0).map(|(_, slot)| slot).filter(bears).nth(number.checked_rem(bearing)?)
     }
 
     fn is_present(&self, slot: Slot) -> bool {
@@ -259,6 +308,7 @@ impl PathObjects {
     pub(crate) fn resize(&mut self, type_index: usize, size: u32) {
         let of = &mut self.types[type_index];
         of.size = size;
+        of.bearing = size;
         of.gone.clear();
         of.changed.retain(|index, _| *index < size);
     }

@@ -26,8 +26,38 @@ pub struct SimulatorConfig {
     pub client_id: String,
     /// Its secret.
     pub client_secret: String,
+    /// Its certificates, in DER: each may sign an assertion instead.
+    pub certificates: Vec<Vec<u8>>,
+    /// Its federated credentials: whose assertions it takes instead.
+    pub federated: Vec<FederatedPlan>,
+    /// The machine whose identity endpoint is served, if one is.
+    pub machine: Option<MachinePlan>,
     /// Whether requests are recorded one by one, for [`crate::Simulator::requests`]. Counts are always kept.
     pub record: bool,
+}
+
+/// A federated credential: assertions of one issuer about one subject, signed by RS256.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FederatedPlan {
+    /// `iss`, to the letter.
+    pub issuer: String,
+    /// `sub`, to the letter.
+    pub subject: String,
+    /// `aud`; of the global cloud `api://AzureADTokenExchange`.
+    pub audience: String,
+    /// A certificate of the issuer's key, in DER.
+    pub certificate: Vec<u8>,
+}
+
+/// A machine with a managed identity. Its endpoint is `/metadata/identity/oauth2/token`, and App Service's is `/msi/token`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MachinePlan {
+    /// The tenant that the identity is of.
+    pub tenant_id: TenantId,
+    /// The client id that must be asked for; none: the machine's own identity, asked for without one.
+    pub client_id: Option<String>,
+    /// What App Service gives as `IDENTITY_HEADER`.
+    pub header: String,
 }
 
 /// A made-up tenant.
@@ -61,6 +91,8 @@ pub struct ThrottlePlan {
     pub conditional_access_interval: Duration,
     /// What both times are multiplied by, so that tests need not wait for real windows.
     pub scale: f64,
+    /// Whether the client's clock is scaled as well: then `Retry-After` tells the time that a client measures by such a clock.
+    pub clients_clock_too: bool,
 }
 
 impl SizePlan {
@@ -91,13 +123,26 @@ impl Default for SizePlan {
 impl ThrottlePlan {
     /// The published limits: 1,000 requests in 20 s, conditional access one a second.
     pub fn intune() -> Self {
-        Self { requests: 1_000, window: Duration::from_secs(20), conditional_access_interval: Duration::from_secs(1), scale: 1.0 }
+        Self {
+            requests: 1_000,
+            window: Duration::from_secs(20),
+            conditional_access_interval: Duration::from_secs(1),
+            scale: 1.0,
+            clients_clock_too: false,
+        }
     }
 
     /// The same plan with its times multiplied by `scale`.
     #[must_use]
     pub fn scaled(mut self, scale: f64) -> Self {
         self.scale = scale;
+        self
+    }
+
+    /// The same plan, for a client whose clock is scaled as the plan's times are.
+    #[must_use]
+    pub fn with_the_clients_clock(mut self) -> Self {
+        self.clients_clock_too = true;
         self
     }
 }
@@ -121,6 +166,9 @@ impl Default for SimulatorConfig {
             throttle: None,
             client_id: "11d4f0c6-5b0e-4c39-9c57-2f7a44a1c2b1".to_owned(),
             client_secret: canary::CLIENT_SECRET.to_owned(),
+            certificates: Vec::new(),
+            federated: Vec::new(),
+            machine: None,
             record: false,
         }
     }

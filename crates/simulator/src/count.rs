@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use lastseen_model::TenantId;
 
@@ -53,6 +54,12 @@ pub struct Recorded {
     pub tenant: Option<TenantId>,
     /// The status answered; 0 where there was no answer.
     pub status: u16,
+    /// `Retry-After` as it was answered.
+    pub retry_after: Option<String>,
+    /// When it came, since the simulator was started.
+    pub came: Duration,
+    /// When its answer was ready to be sent.
+    pub answered: Duration,
 }
 
 /// The tally of one simulator.

@@ -91,6 +91,12 @@ const AUTOPILOT: &[Kind] = &[
     kind("activeDirectoryWindowsAutopilotDeploymentProfile", "windows10", &["Autopilot hybrid"]),
 ];
 
+const DEP_PROFILES: &[Kind] = &[
+    kind("depIOSEnrollmentProfile", "iOS", &["iPads of the warehouse", "Supervised iPhones, no PIN"]),
+    kind("depMacOSEnrollmentProfile", "macOS", &["Macs with a local administrator"]),
+    kind("depTvOSEnrollmentProfile", "", &["Meeting room screens"]),
+];
+
 const FILTERS: &[Kind] = &[
     kind("", "windows10AndLater", &["Corporate Windows", "Windows 11 only"]),
     kind("", "iOS", &["Supervised iPhones"]),
@@ -127,6 +133,7 @@ fn kinds_of_path(path: &str) -> &'static [Kind] {
         "mobileAppConfigurations" => APP_CONFIGURATION,
         "deviceEnrollmentConfigurations" => ENROLLMENT,
         "windowsAutopilotDeploymentProfiles" => AUTOPILOT,
+        "enrollmentProfiles" => DEP_PROFILES,
         "assignmentFilters" => FILTERS,
         "namedLocations" => NAMED_LOCATIONS,
         "templates" => TEMPLATES,

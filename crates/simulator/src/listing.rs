@@ -8,10 +8,11 @@ use crate::kinds::segment;
 use crate::page::Page;
 use crate::query::{PageToken, Query};
 
-/// The next link of a page, if it has one. `prefix` is origin and version, `asked_path` and `asked_query` are the request's own.
+/// The next link of a page, if it has one. `prefix` is origin and version, `below` the path behind them and `asked_query` the query
+/// as they stood in the request.
 pub(crate) fn next_link(
     prefix: &str,
-    asked_path: &str,
+    below: &str,
     asked_query: &str,
     path: &PathContract,
     query: &Query,
@@ -21,11 +22,11 @@ pub(crate) fn next_link(
     let origin = prefix.strip_suffix(path.api_version.as_str()).unwrap_or(prefix).trim_end_matches('/');
     let link = |prefix: &str, at: u64| {
         let token = PageToken { page: query.page.page.saturating_add(1), at };
-        format!("{prefix}{}?{}", path.path, query.link(token))
+        format!("{prefix}{below}?{}", query.link(token))
     };
     match action {
-        Some(FaultAction::Loop) if asked_query.is_empty() => Some(format!("{origin}{asked_path}")),
-        Some(FaultAction::Loop) => Some(format!("{origin}{asked_path}?{asked_query}")),
+        Some(FaultAction::Loop) if asked_query.is_empty() => Some(format!("{prefix}{below}")),
+        Some(FaultAction::Loop) => Some(format!("{prefix}{below}?{asked_query}")),
         Some(FaultAction::ForeignNextLink(foreign)) => {
             let foreign = foreign.replace("{origin}", origin);
             let versioned = foreign.ends_with("/v1.0") || foreign.ends_with("/beta");

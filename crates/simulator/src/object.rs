@@ -11,8 +11,11 @@ use crate::{canary, kinds, payload};
 /// The object whose whitelisted fields are of the wrong kind.
 const WRONG_KINDS: u32 = 26;
 
-/// Makes the object. With `select`, only those fields of it.
-pub(crate) fn render(path: &PathContract, described: &Described, select: Option<&[String]>) -> Value {
+/// One object in so many has more assignments than come with it.
+const MORE_ASSIGNMENTS_EVERY: u32 = 13;
+
+/// Makes the object. With `select`, only those fields of it; with `expand`, its assignments, too.
+pub(crate) fn render(path: &PathContract, described: &Described, select: Option<&[String]>, expand: bool) -> Value {
     let of = &path.types[described.type_index];
     let Chosen { kind, odata, .. } = kinds::choose(path, of, described.index);
     let mut object = Map::new();
@@ -37,10 +40,35 @@ pub(crate) fn render(path: &PathContract, described: &Described, select: Option<
         // OData selects by the first part of a path; annotations always come.
         object.retain(|field, _| field.starts_with('@') || fields.iter().any(|wanted| wanted.split('/').next() == Some(field)));
     }
+    if expand {
+        add_assignments(&mut object, described);
+    }
     if !odata.is_empty() && path.kind == PathKind::Collection {
         object.insert("@odata.type".to_owned(), format!("#microsoft.graph.{odata}").into());
     }
     Value::Object(object)
+}
+
+/// Adds the assignments, up to three; some objects have a link to more of them.
+fn add_assignments(object: &mut Map<String, Value>, described: &Described) {
+    let mut mix = described.mix.and(3);
+    let assignment = |number: usize| {
+        let mut mix = described.mix.and(4).and(number as u64);
+        serde_json::json!({
+            "id": mix.guid(),
+            "target": {
+                "@odata.type": "#microsoft.graph.groupAssignmentTarget",
+                "groupId": mix.guid(),
+                "deviceAndAppManagementAssignmentFilterId": canary::SETTING,
+            },
+        })
+    };
+    let assignments: Vec<Value> = (0..mix.below(4)).map(assignment).collect();
+    object.insert("assignments".to_owned(), assignments.into());
+    if described.index % MORE_ASSIGNMENTS_EVERY == 5 {
+        let link = format!("https://graph.simulated.example/beta/things/{}/assignments?$skiptoken={}", mix.guid(), canary::PAGE_TOKEN);
+        object.insert("assignments@odata.nextLink".to_owned(), link.into());
+    }
 }
 
 /// Gives the field by which the path's types are told apart a value that leads to this type.

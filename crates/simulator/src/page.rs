@@ -21,32 +21,35 @@ pub(crate) struct Page {
     beyond: Option<u64>,
 }
 
-/// How many objects a page holds: what was asked for, within what the endpoint does. None: Graph answers 400.
-pub(crate) fn size(path: &PathContract, top: Option<u32>, limit: Option<u32>) -> Option<u32> {
-    let known = path.page_size;
-    let size = match (segment(&path.path), top) {
-        (
-            "windowsFeatureUpdateProfiles"
-            | "windowsQualityUpdateProfiles"
-            | "windowsQualityUpdatePolicies"
-            | "windowsDriverUpdateProfiles",
-            Some(top),
-        ) if top > 200 => return None,
-        (_, Some(top)) => top.min(known.unwrap_or(DEFAULT_SIZE)),
-        ("configurationPolicies", None) => 25,
-        (_, None) => DEFAULT_SIZE,
-    };
-    Some(limit.map_or(size, |limit| size.min(limit)).max(1))
+/// The largest `$top` that an endpoint is known to take; above it Graph answers 400.
+pub(crate) fn top_limit(path: &PathContract) -> Option<u32> {
+    match segment(&path.path) {
+        "windowsFeatureUpdateProfiles"
+        | "windowsQualityUpdateProfiles"
+        | "windowsQualityUpdatePolicies"
+        | "windowsDriverUpdateProfiles" => Some(200),
+        _ => None,
+    }
 }
 
-/// The page that begins `at`.
-pub(crate) fn cut(objects: &PathObjects, paging: Paging, at: u64, size: u32) -> Page {
+/// How many objects a page holds: what was asked for, within what the endpoint does.
+pub(crate) fn size(path: &PathContract, top: Option<u32>) -> u32 {
+    match (segment(&path.path), top) {
+        (_, Some(top)) => top.min(path.page_size.unwrap_or(DEFAULT_SIZE)),
+        ("configurationPolicies", None) => 25,
+        (_, None) => DEFAULT_SIZE,
+    }
+}
+
+/// The page that begins `at`, of the objects that belong to the list that was asked for.
+pub(crate) fn cut(objects: &PathObjects, belongs: impl Fn(Slot) -> bool, paging: Paging, at: u64, size: u32) -> Page {
     let size = size as usize;
     let (skip, from) = match paging {
         Paging::Token => (0, at),
         Paging::Offset => (usize::try_from(at).unwrap_or(usize::MAX), 0),
     };
-    let mut found: Vec<(u64, Slot)> = objects.present(from).skip(skip).take(size.saturating_add(2)).collect();
+    let mut found: Vec<(u64, Slot)> =
+        objects.present(from).filter(|(_, slot)| belongs(*slot)).skip(skip).take(size.saturating_add(2)).collect();
     let place = |number: usize, found: &[(u64, Slot)]| {
         let (position, _) = found.get(number)?;
         Some(match paging {

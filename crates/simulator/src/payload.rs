@@ -48,6 +48,10 @@ pub(crate) fn add(object: &mut Map<String, Value>, path: &str, odata: &str, mut 
             put("token", canary::TOKEN_VALUE.into());
             put("appleId", format!("{}@simulated.example", canary::TOKEN_VALUE).into());
         }
+        "enrollmentProfiles" => {
+            put("adminAccountPassword", canary::PASSWORD.into());
+            put("adminAccountUserName", "admin".into());
+        }
         "onPremisesConnections" => put("adDomainPassword", canary::PASSWORD.into()),
         "policies" => put("conditions", json!({ "users": { "includeUsers": [mix.guid()] }, "note": canary::SETTING })),
         "applePushNotificationCertificate" => put("appleIdentifier", format!("{}@simulated.example", canary::TOKEN_VALUE).into()),

@@ -13,6 +13,8 @@ use crate::canary;
 pub(crate) struct Query {
     pub(crate) top: Option<u32>,
     pub(crate) select: Option<Vec<String>>,
+    /// `$expand=assignments`, the one thing that can be expanded.
+    pub(crate) expand: bool,
     pub(crate) page: PageToken,
 }
 
@@ -72,6 +74,7 @@ impl Query {
             match decode(name).as_str() {
                 "$top" => query.top = Some(value.parse().ok().filter(|top| *top > 0).ok_or(QueryProblem::Top)?),
                 "$select" => query.select = Some(decode(value).split(',').map(|field| field.trim().to_owned()).collect()),
+                "$expand" if decode(value) == "assignments" => query.expand = true,
                 "$skiptoken" => query.page = PageToken::decode(value).ok_or(QueryProblem::PageToken)?,
                 _ => return Err(QueryProblem::UnknownOption),
             }
@@ -83,6 +86,7 @@ impl Query {
     pub(crate) fn link(&self, page: PageToken) -> String {
         let mut options = Vec::new();
         options.extend(self.select.as_ref().map(|fields| format!("$select={}", encode(&fields.join(",")))));
+        options.extend(self.expand.then(|| "$expand=assignments".to_owned()));
         options.extend(self.top.map(|top| format!("$top={top}")));
         options.push(format!("$skiptoken={}", page.encode()));
         options.join("&")
@@ -115,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_link_asks_for_the_same_fields_and_size() {
-        let query = Query::parse("$select=id,displayName&$top=7").expect("valid");
+        let query = Query::parse("$select=id,displayName&$expand=assignments&$top=7").expect("valid");
         let next = Query::parse(&query.link(PageToken { page: 2, at: 7 })).expect("valid");
         assert_eq!(next, Query { page: PageToken { page: 2, at: 7 }, ..query });
         assert_eq!(Query::parse("%24top=7").expect("valid").top, Some(7));
@@ -127,5 +131,6 @@ mod tests {
         assert_eq!(Query::parse("$top=many"), Err(QueryProblem::Top));
         assert_eq!(Query::parse("$skiptoken=abc"), Err(QueryProblem::PageToken));
         assert_eq!(Query::parse("$filter=x"), Err(QueryProblem::UnknownOption));
+        assert_eq!(Query::parse("$expand=settings"), Err(QueryProblem::UnknownOption));
     }
 }

@@ -8,17 +8,19 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;
 use http::{HeaderMap, Method, StatusCode, header};
-use lastseen_contracts::{PathContract, PathKind, Workload};
+use lastseen_contracts::{Assignments, PathContract, PathKind, Workload};
 use lastseen_model::TenantId;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::answer::{Answer, CHALLENGE};
 use crate::catalogue::Described;
+use crate::config::MachinePlan;
 use crate::connection::ConnectionHandle;
 use crate::count::{Recorded, Tally, bounded};
 use crate::fault::{FaultAction, FaultBody, Faults, Place, TOKEN};
 use crate::graph_error::{NamedError, access_denied, forbidden, intune, select_refused};
+use crate::identity::{self, Style};
 use crate::kinds::segment;
 use crate::mix::Mix;
 use crate::page::{self, Page};
@@ -26,7 +28,7 @@ use crate::query::{Query, QueryProblem};
 use crate::throttle::Throttle;
 use crate::token::TokenEndpoint;
 use crate::world::World;
-use crate::{listing, object};
+use crate::{listing, object, route};
 
 /// The largest body of a token request, in bytes.
 const FORM_MAX: usize = 16 * 1024;
@@ -42,7 +44,10 @@ pub(crate) struct Shared {
     pub(crate) tally: Arc<Tally>,
     pub(crate) throttle: Throttle,
     pub(crate) tokens: TokenEndpoint,
+    pub(crate) machine: Option<MachinePlan>,
     pub(crate) requests: AtomicU64,
+    /// The origin of the times it records.
+    pub(crate) started: Instant,
     /// Cancelled when the simulator shuts down.
     pub(crate) stop: CancellationToken,
 }
@@ -75,6 +80,7 @@ struct Asked<'a> {
     query: &'a str,
     headers: &'a HeaderMap,
     request_id: String,
+    came: Duration,
 }
 
 /// Answers one request, or breaks its connection.
@@ -83,6 +89,7 @@ pub(crate) async fn handle(
     ConnectInfo(connection): ConnectInfo<ConnectionHandle>,
     request: Request,
 ) -> Response {
+    let came = shared.started.elapsed();
     let (head, body) = request.into_parts();
     let number = shared.requests.fetch_add(1, Ordering::Relaxed);
     let asked = Asked {
@@ -91,17 +98,22 @@ pub(crate) async fn handle(
         query: head.uri.query().unwrap_or_default(),
         headers: &head.headers,
         request_id: Mix::new(shared.seed).and_text("request").and(number).guid().to_string(),
+        came,
     };
     shared.pause(shared.latency).await;
     let verdict = match asked.path.strip_prefix('/').and_then(|path| path.strip_suffix("/oauth2/v2.0/token")) {
         Some(tenant) => shared.sign_in(&asked, tenant, body).await,
-        None => shared.graph(&asked),
+        None => match (identity::style(asked.path), &shared.machine) {
+            (Some(style), Some(machine)) => shared.machine(&asked, style, machine),
+            _ => shared.graph(&asked),
+        },
     };
-    let status = match &verdict.outcome {
-        Outcome::Answer(answer) | Outcome::Later(_, answer) => answer.status.as_u16(),
-        Outcome::Reset | Outcome::Hang => 0,
+    let answer = match &verdict.outcome {
+        Outcome::Answer(answer) | Outcome::Later(_, answer) => Some(answer),
+        Outcome::Reset | Outcome::Hang => None,
     };
-    shared.tally.note(asked.recorded(verdict.tenant, status), verdict.known_path.as_deref());
+    let recorded = asked.recorded(verdict.tenant, answer, shared.started.elapsed());
+    shared.tally.note(recorded, verdict.known_path.as_deref());
     let answer = match verdict.outcome {
         Outcome::Answer(answer) => answer,
         Outcome::Later(wait, answer) => {
@@ -137,7 +149,7 @@ impl Asked<'_> {
         self.headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
     }
 
-    fn recorded(&self, tenant: Option<TenantId>, status: u16) -> Recorded {
+    fn recorded(&self, tenant: Option<TenantId>, answer: Option<&Answer>, answered: Duration) -> Recorded {
         Recorded {
             method: bounded(self.method.as_str()),
             path: bounded(self.path),
@@ -145,7 +157,10 @@ impl Asked<'_> {
             user_agent: self.header("user-agent"),
             client_request_id: self.header("client-request-id"),
             tenant,
-            status,
+            status: answer.map_or(0, |answer| answer.status.as_u16()),
+            retry_after: answer.and_then(|answer| answer.header("Retry-After")).map(bounded),
+            came: self.came,
+            answered,
         }
     }
 
@@ -185,19 +200,33 @@ impl Shared {
         Verdict { tenant: known, known_path: Some(TOKEN.to_owned()), outcome }
     }
 
+    /// The machine's identity endpoint. To faults and counts it is the token endpoint.
+    fn machine(&self, asked: &Asked<'_>, style: Style, plan: &MachinePlan) -> Verdict {
+        let place = Place { tenant: Some(plan.tenant_id), path: TOKEN, page: 1, collection: false, last: false };
+        let real = || match *asked.method {
+            Method::GET => self.tokens.answer_machine(&self.world, plan, style, asked.headers, asked.query),
+            _ => Answer::error(StatusCode::METHOD_NOT_ALLOWED, "invalid_request", "GET only", &asked.request_id).with("Allow", "GET"),
+        };
+        let outcome = match self.faults.strike(&place) {
+            Some(action) => Self::outcome(action, real(), asked),
+            None => real().into(),
+        };
+        Verdict { tenant: Some(plan.tenant_id), known_path: Some(TOKEN.to_owned()), outcome }
+    }
+
     fn graph(&self, asked: &Asked<'_>) -> Verdict {
         let (version, below) = match asked.path.trim_start_matches('/').split_once('/') {
             Some((version, rest)) => (version, format!("/{rest}")),
             None => ("", asked.path.to_owned()),
         };
-        let is_known = self.world.paths.iter().any(|path| path.path == below);
-        let index = self.world.paths.iter().position(|path| path.path == below && path.api_version.as_str() == version);
+        let known = self.world.paths.iter().find(|path| route::fits(path, &below)).map(|path| path.path.clone());
+        let index = self.world.paths.iter().position(|path| path.api_version.as_str() == version && route::fits(path, &below));
         let tenant = asked.bearer().and_then(|token| self.tokens.read(&self.world, token));
         let outcome = match self.gate(asked, tenant, index) {
             Err(refusal) => refusal.into(),
-            Ok((tenant, index)) => self.list(asked, tenant, index),
+            Ok((tenant, index)) => self.list(asked, &below, tenant, index),
         };
-        Verdict { tenant, known_path: is_known.then_some(below), outcome }
+        Verdict { tenant, known_path: known, outcome }
     }
 
     /// What Graph checks before it looks at a path's objects.
@@ -235,20 +264,31 @@ impl Shared {
     }
 
     /// Answers with a path's objects.
-    fn list(&self, asked: &Asked<'_>, tenant: TenantId, index: usize) -> Outcome {
+    fn list(&self, asked: &Asked<'_>, below: &str, tenant: TenantId, index: usize) -> Outcome {
         let path = &self.world.paths[index];
         let query = match self.query(asked, path) {
             Ok(query) => query,
             Err(refusal) => return refusal.into(),
         };
         let state = self.world.lock();
-        let Some(size) = page::size(path, query.top, state.page_limit) else {
-            return asked.bad_request("The limit of '200' for Top query has been exceeded.").into();
-        };
+        let manners = state.manners.get(&path.path).copied().unwrap_or_default();
+        let size = page::size(path, query.top);
+        if manners.fails_above.is_some_and(|above| size > above) {
+            return Answer::named(NamedError::Internal, &asked.request_id).into();
+        }
+        let size = state.page_limit.map_or(size, |limit| size.min(limit)).max(1);
         let Some(holder) = state.tenant(tenant) else {
             return Answer::named(NamedError::Unauthorized, &asked.request_id).into();
         };
-        let page = page::cut(&holder.paths[index], path.paging, query.page.at, size);
+        let bearer = match route::parent_id(path, below) {
+            None => None,
+            Some(id) => match holder.parent_by_id(&self.world.paths, index, &id) {
+                Some(bearer) => Some(bearer),
+                None => return Answer::named(NamedError::FeatureNotFound, &asked.request_id).into(),
+            },
+        };
+        let belongs = |slot| bearer.is_none_or(|bearer| holder.is_borne_by(index, slot, bearer));
+        let page = page::cut(&holder.paths[index], belongs, path.paging, query.page.at, size);
         let collection = path.kind == PathKind::Collection;
         let place = Place { tenant: Some(tenant), path: &path.path, page: query.page.page, collection, last: page.next.is_none() };
         let action = self.faults.strike(&place);
@@ -260,7 +300,7 @@ impl Shared {
         // Rendering takes longest, and needs nothing that can change.
         drop(state);
         let answer = match path.kind {
-            PathKind::Collection => self.collection(asked, path, &query, &page, &described, action.as_ref()),
+            PathKind::Collection => self.collection(asked, below, path, &query, &page, &described, action.as_ref()),
             PathKind::Singleton => self.singleton(asked, path, &query, described.first()),
         };
         match action {
@@ -275,12 +315,20 @@ impl Shared {
             QueryProblem::PageToken => Answer::named(NamedError::PageTokenInvalid, &asked.request_id),
             QueryProblem::UnknownOption => asked.bad_request("The query parameter is not supported."),
         })?;
-        let Some(fields) = &query.select else { return Ok(query) };
+        let manners = self.world.lock().manners.get(&path.path).copied().unwrap_or_default();
         let refused = |property: &str| {
             let message = select_refused(property, segment(&path.path));
             Answer::error(StatusCode::BAD_REQUEST, "BadRequest", &message, &asked.request_id)
         };
-        if self.world.lock().select_refused.contains(&path.path) {
+        let limit = [page::top_limit(path), manners.top_limit].into_iter().flatten().min();
+        if let Some(limit) = limit.filter(|limit| query.top.is_some_and(|top| top > *limit)) {
+            return Err(asked.bad_request(&format!("The limit of '{limit}' for Top query has been exceeded.")));
+        }
+        if query.expand && (manners.expand_refused || path.assignments != Assignments::Expand) {
+            return Err(refused("assignments"));
+        }
+        let Some(fields) = &query.select else { return Ok(query) };
+        if manners.select_refused {
             return Err(refused("derivedProperty"));
         }
         let is_property = |field: &str| !field.is_empty() && field.bytes().all(|b| b.is_ascii_alphanumeric() || b"_/@".contains(&b));
@@ -294,9 +342,11 @@ impl Shared {
         Ok(query)
     }
 
+    #[expect(clippy::too_many_arguments, reason = "what makes a page, each used once")]
     fn collection(
         &self,
         asked: &Asked<'_>,
+        below: &str,
         path: &PathContract,
         query: &Query,
         page: &Page,
@@ -304,8 +354,8 @@ impl Shared {
         action: Option<&FaultAction>,
     ) -> Answer {
         let prefix = format!("{}/{}", self.origin, path.api_version.as_str());
-        let next = listing::next_link(&prefix, asked.path, asked.query, path, query, page, action);
-        let objects = described.iter().map(|described| object::render(path, described, query.select.as_deref()).to_string());
+        let next = listing::next_link(&prefix, below, asked.query, path, query, page, action);
+        let objects = described.iter().map(|described| object::render(path, described, query.select.as_deref(), query.expand).to_string());
         let body = listing::envelope(&prefix, path, query, next.as_deref(), objects, action);
         Answer::new(
             StatusCode::OK,
@@ -318,7 +368,7 @@ impl Shared {
         let Some(described) = described else {
             return Answer::named(NamedError::FeatureNotFound, &asked.request_id);
         };
-        let mut object = object::render(path, described, query.select.as_deref());
+        let mut object = object::render(path, described, query.select.as_deref(), query.expand);
         let context = format!("{}/{}/$metadata#{}/$entity", self.origin, path.api_version.as_str(), path.path.trim_start_matches('/'));
         object["@odata.context"] = context.into();
         Answer::json(StatusCode::OK, &object)

@@ -18,6 +18,7 @@ use crate::config::{SimulatorConfig, TenantPlan};
 use crate::connection::{BreakableListener, ConnectionHandle};
 use crate::count::{Counts, Recorded, Tally};
 use crate::fault::Faults;
+use crate::proof::Proofs;
 use crate::server::{Shared, handle};
 use crate::throttle::Throttle;
 use crate::token::TokenEndpoint;
@@ -59,7 +60,9 @@ impl Simulator {
             faults: Faults::default(),
             tally: Arc::new(Tally::new(config.record)),
             throttle: Throttle::new(config.throttle),
+            machine: config.machine.clone(),
             tokens: TokenEndpoint {
+                proofs: Proofs::new(&config)?,
                 origin,
                 client_id: config.client_id,
                 client_secret: config.client_secret,
@@ -67,6 +70,7 @@ impl Simulator {
                 started: Instant::now(),
             },
             requests: AtomicU64::new(0),
+            started: Instant::now(),
             stop: stop.clone(),
         });
         let service =

@@ -43,7 +43,7 @@ impl Throttle {
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         let window = windows.entry(tenant).or_default();
         match workload {
-            Workload::Intune => window.admit_intune(plan.requests.max(1) as usize, plan.window.mul_f64(plan.scale), now),
+            Workload::Intune => window.admit_intune(&plan, now),
             Workload::ConditionalAccess => window.admit_conditional_access(plan.conditional_access_interval.mul_f64(plan.scale), now),
             // Their limits are not published, or never met by so few requests.
             Workload::Identity | Workload::CloudPc => Ok(()),
@@ -53,7 +53,8 @@ impl Throttle {
 
 impl Window {
     /// Full when the request `limit` before this one is still within the window.
-    fn admit_intune(&mut self, limit: usize, window: Duration, now: Instant) -> Result<(), Throttled> {
+    fn admit_intune(&mut self, plan: &ThrottlePlan, now: Instant) -> Result<(), Throttled> {
+        let (limit, window) = (plan.requests.max(1) as usize, plan.window.mul_f64(plan.scale));
         let full = self.intune.len() == limit && self.intune.front().is_some_and(|first| now - *first < window);
         if self.intune.len() == limit {
             self.intune.pop_front();
@@ -63,7 +64,8 @@ impl Window {
             return Ok(());
         }
         let free = self.intune.front().map_or(window, |first| (*first + window).saturating_duration_since(now));
-        Err(Throttled { retry_after: Some(seconds(free)) })
+        let told = if plan.clients_clock_too { free.div_f64(plan.scale) } else { free };
+        Err(Throttled { retry_after: Some(seconds(told)) })
     }
 
     fn admit_conditional_access(&mut self, interval: Duration, now: Instant) -> Result<(), Throttled> {
@@ -138,5 +140,13 @@ mod tests {
         let now = Instant::now();
         assert!(throttle.admit(tenant(1), Workload::Intune, now).is_ok());
         assert_eq!(throttle.admit(tenant(1), Workload::Intune, now), Err(Throttled { retry_after: Some("0.201".to_owned()) }));
+    }
+
+    #[test]
+    fn a_client_whose_clock_is_scaled_is_told_the_wait_by_its_own_clock() {
+        let plan = ThrottlePlan { requests: 1, ..ThrottlePlan::intune() }.scaled(0.01).with_the_clients_clock();
+        let (throttle, now) = (Throttle::new(Some(plan)), Instant::now());
+        assert!(throttle.admit(tenant(1), Workload::Intune, now).is_ok());
+        assert_eq!(throttle.admit(tenant(1), Workload::Intune, now), Err(Throttled { retry_after: Some("20".to_owned()) }));
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use lastseen_model::TenantId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -16,7 +16,10 @@ use url::form_urlencoded;
 
 use crate::answer::Answer;
 use crate::canary;
+use crate::config::MachinePlan;
+use crate::identity::{self, Style};
 use crate::mix::Mix;
+use crate::proof::{Proofs, Refused};
 use crate::world::World;
 
 /// Issues and reads tokens.
@@ -25,6 +28,7 @@ pub(crate) struct TokenEndpoint {
     pub(crate) origin: String,
     pub(crate) client_id: String,
     pub(crate) client_secret: String,
+    pub(crate) proofs: Proofs,
     pub(crate) seed: u64,
     pub(crate) started: Instant,
 }
@@ -68,14 +72,23 @@ impl TokenEndpoint {
             let text = "The provided value for the input parameter 'scope' is not valid.";
             return refuse(StatusCode::BAD_REQUEST, "invalid_scope", 70_011, text);
         }
-        if field("client_secret").as_deref() != Some(&self.client_secret) {
-            let text = "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value.";
-            return refuse(StatusCode::UNAUTHORIZED, "invalid_client", 7_000_215, text);
+        let endpoint = format!("{}/{tenant}/oauth2/v2.0/token", self.origin);
+        if let Err(Refused(status, error, number, text)) = self.proofs.judge(field, &endpoint, wall_clock()) {
+            return refuse(status, error, number, text);
         }
         let (token, lifetime) = self.issue(world, tenant);
         let seconds = lifetime.as_secs();
         let body = json!({ "token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token });
         Answer::json(StatusCode::OK, &body).with("Cache-Control", "no-store").with("Pragma", "no-cache")
+    }
+
+    /// Answers what was asked of a machine's identity endpoint.
+    pub(crate) fn answer_machine(&self, world: &World, plan: &MachinePlan, style: Style, headers: &HeaderMap, query: &str) -> Answer {
+        if let Err(refusal) = identity::refuse(style, plan, headers, query, &self.origin) {
+            return refusal;
+        }
+        let (token, lifetime) = self.issue(world, plan.tenant_id);
+        identity::answer(style, &token, lifetime, wall_clock(), &self.origin)
     }
 
     fn issue(&self, world: &World, tenant: TenantId) -> (String, Duration) {

@@ -1,5 +1,6 @@
 //! The handle by which tests and the demo change what tenants hold. Everything here is the same for the same calls.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,8 +25,19 @@ pub(crate) struct State {
     pub(crate) page_limit: Option<u32>,
     /// How long a token lives.
     pub(crate) token_lifetime: Duration,
-    /// Paths that answer any `$select` with 400.
-    pub(crate) select_refused: Vec<String>,
+    /// What paths do not take, where a test said so.
+    pub(crate) manners: BTreeMap<String, Manners>,
+}
+
+/// What a path does not take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Manners {
+    pub(crate) select_refused: bool,
+    pub(crate) expand_refused: bool,
+    /// The largest `$top`.
+    pub(crate) top_limit: Option<u32>,
+    /// Pages that are to hold more than this are a 500.
+    pub(crate) fails_above: Option<u32>,
 }
 
 /// How much comes and goes in [`World::churn`]. Percentages of what is there, rounded to the nearest.
@@ -76,7 +88,7 @@ pub enum WorldError {
 
 impl World {
     pub(crate) fn new(paths: Arc<[PathContract]>, seed: u64, tenants: Vec<Tenant>) -> Self {
-        let state = State { tenants, page_limit: None, token_lifetime: Duration::from_secs(3_599), select_refused: Vec::new() };
+        let state = State { tenants, page_limit: None, token_lifetime: Duration::from_secs(3_599), manners: BTreeMap::new() };
         Self { paths, seed, state: Arc::new(Mutex::new(state)) }
     }
 
@@ -248,11 +260,22 @@ impl World {
 
     /// Whether a path answers any `$select` with the 400 that a property of a derived type earns.
     pub fn refuse_select(&self, path: &str, refuse: bool) {
-        let mut state = self.lock();
-        state.select_refused.retain(|refused| refused != path);
-        if refuse {
-            state.select_refused.push(path.to_owned());
-        }
+        self.lock().manners.entry(path.to_owned()).or_default().select_refused = refuse;
+    }
+
+    /// Whether a path answers `$expand=assignments` with 400, though its contract says that it takes it.
+    pub fn refuse_expand(&self, path: &str, refuse: bool) {
+        self.lock().manners.entry(path.to_owned()).or_default().expand_refused = refuse;
+    }
+
+    /// Makes a path answer any `$top` above this with the 400 that says that the limit was exceeded; none takes the limit away.
+    pub fn limit_top(&self, path: &str, limit: Option<u32>) {
+        self.lock().manners.entry(path.to_owned()).or_default().top_limit = limit;
+    }
+
+    /// Makes a path answer 500 where a page is to hold more than this, by `$top` or by its own page size; none cures it.
+    pub fn fail_large_pages(&self, path: &str, above: Option<u32>) {
+        self.lock().manners.entry(path.to_owned()).or_default().fails_above = above;
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {

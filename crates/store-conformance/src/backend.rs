@@ -1,10 +1,12 @@
 //! What a database has to bring so that the suite can run against it.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use lastseen_store::{ManualClock, Store};
+use lastseen_model::TenantId;
+use lastseen_store::{ManualClock, Purged, Store, StoreError, TenantScope};
 use serde_json::{Map, Value};
 
 /// A kind of database.
@@ -38,6 +40,13 @@ pub trait TestDatabase: Send + Sync {
     /// All rows of one of the four views of the SQL contract, or of a table that [`TestDatabase::execute`] made, columns by
     /// name. Booleans may come as 0 and 1 and JSON as text, as the contract allows.
     async fn view(&self, view: &str) -> Vec<Map<String, Value>>;
+
+    /// Takes a tenant away, as its owner would with the backend's own function.
+    async fn purge(&self, scope: &TenantScope) -> Result<Purged, StoreError>;
+
+    /// Every row of a tenant in every table that has a `tenant_id`, by table, byte for byte as text. The database itself says which tables
+    /// these are, so that one that is added later is among them.
+    async fn rows_of(&self, tenant: TenantId) -> BTreeMap<String, Vec<String>>;
 
     /// Runs a statement beside Lastseen, as the owner of the database would.
     async fn execute(&self, sql: &str) -> Result<(), Box<dyn Error + Send + Sync>>;

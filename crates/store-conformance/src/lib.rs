@@ -156,6 +156,15 @@ macro_rules! conformance_tests {
                 i24_a_listing_that_ended_after_the_claim_is_no_base
                 reasons_come_all_together_and_in_order
             }
+            successors {
+                i24_an_item_that_moved_to_another_type_under_a_new_id_names_what_it_may_live_on_as
+                what_was_known_before_or_has_another_name_platform_type_or_tenant_is_no_successor
+                since_is_decided_by_numbers_and_never_by_clocks
+                at_most_three_are_named_in_the_order_of_their_first_sighting
+                a_nameless_item_has_none_and_a_hint_changes_no_confidence
+                i27_successors_outlive_the_listings_that_retention_drops
+                each_item_of_a_page_has_its_own_and_an_explanation_says_the_same
+            }
             answers {
                 items_come_by_type_and_id_with_all_that_was_observed
                 item_filters_narrow_each_other
@@ -178,6 +187,18 @@ macro_rules! conformance_tests {
                 i27_a_listing_completed_by_a_run_that_goes_on_does_not_stand_in_for_an_ended_one
                 retention_never_touches_a_run_that_goes_on
                 retention_by_age_drops_what_ended_before_and_without_limits_nothing
+            }
+            about {
+                a_database_tells_its_schema_its_clock_and_that_its_walls_hold
+            }
+            purge {
+                a_purge_leaves_no_row_of_the_tenant_in_any_table_and_none_of_another_changed
+                a_purge_is_refused_while_a_run_is_running_and_says_which
+                a_run_whose_lease_is_over_and_one_that_is_pending_go_with_the_rest
+                i11_a_zombie_of_a_purged_tenant_writes_nothing
+                i12_a_purge_that_breaks_off_leaves_all_as_it_was
+                a_purged_tenant_begins_anew_and_a_strangers_purge_finds_nothing
+                a_purge_amid_starts_pages_notes_and_claims_leaves_nothing_half_there
             }
             isolation {
                 r05_another_tenants_ids_answer_exactly_as_ids_that_do_not_exist

@@ -138,10 +138,15 @@ impl Chosen {
 
 /// An object as its contract keeps it; `edition` tells one state of its fields from another.
 pub(crate) fn observation(version: &ContractVersion, external_id: &str, edition: u8) -> Observation {
-    let meta: BTreeMap<String, Value> =
-        [("edition".to_owned(), Value::from(edition)), ("tags".to_owned(), Value::from(vec!["é", "2"]))].into();
     let name = format!("Policy {external_id}, edition {edition}");
     let platform = [None, Some("windows"), Some("ios")][usize::from(edition) % 3];
+    named(version, external_id, edition, Some(&name), platform)
+}
+
+/// The same under a name and a platform of its own.
+pub(crate) fn named(version: &ContractVersion, external_id: &str, edition: u8, name: Option<&str>, platform: Option<&str>) -> Observation {
+    let meta: BTreeMap<String, Value> =
+        [("edition".to_owned(), Value::from(edition)), ("tags".to_owned(), Value::from(vec!["é", "2"]))].into();
     let assignments = (edition % 2 == 1).then_some(u32::from(edition));
-    Observation::new(version, id(external_id), Some(&name), platform, &meta, assignments)
+    Observation::new(version, id(external_id), name, platform, &meta, assignments)
 }

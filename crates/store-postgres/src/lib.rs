@@ -8,6 +8,7 @@
 //!
 //! This crate decides nothing about runs that `lastseen_model` can say; it is no place for retries, clocks of workers or output.
 
+mod about;
 mod catalogue;
 mod error;
 mod explain;
@@ -22,11 +23,13 @@ mod notes;
 mod open;
 mod pages;
 mod prune;
+mod purge;
 mod queue;
 mod reap;
 mod rows;
 mod settings;
 mod start;
+mod successors;
 mod tenants;
 mod transaction;
 
@@ -35,13 +38,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId};
 use lastseen_store::{
-    Acknowledgement, Claim, ClaimTerms, DatabaseClock, Enqueued, Explanation, FinishRun, ItemPage, ItemQuery, Lease, ListingFailure,
+    About, Acknowledgement, Claim, ClaimTerms, DatabaseClock, Enqueued, Explanation, FinishRun, ItemPage, ItemQuery, Lease, ListingFailure,
     Missing, MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Result, Retention, RunDetail,
     RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord, TenantScope,
 };
 use sqlx::PgPool;
 
 pub use migrate::{Migrated, migrate, migrate_to, newest_version};
+pub use purge::{purge, purge_with_clock};
 pub use settings::{PoolSettings, PostgresAddress};
 
 /// How long a verb may take in all. The server ends a statement that is stuck; this ends the wait for a server that is gone without a
@@ -88,6 +92,10 @@ impl Store for PostgresStore {
 
     async fn remove_tenant(&self, scope: &TenantScope) -> Result<Option<Removal>> {
         bounded(tenants::remove_tenant(self, scope)).await
+    }
+
+    async fn about(&self) -> Result<About> {
+        bounded(about::about(self)).await
     }
 
     async fn start_run(&self, scope: &TenantScope, run: &NewRun, terms: &ClaimTerms) -> Result<Start> {

@@ -57,10 +57,7 @@ pub async fn migrate(owner: &PostgresAddress, app_role: &str) -> Result<Migrated
 /// Like [`migrate`], to an older version, from the second on: for tests of the steps that follow.
 pub async fn migrate_to(owner: &PostgresAddress, app_role: &str, version: i64) -> Result<Migrated> {
     let place = owner.place();
-    let options = owner.options()?;
-    let connecting = tokio::time::timeout(PoolSettings::default().patience, PgConnection::connect_with(&options)).await;
-    let unreachable = |_| StoreError::CannotOpen { place: place.to_owned(), problem: OpenProblem::Unreachable, source: None };
-    let mut connection = connecting.map_err(unreachable)?.map_err(|error| of_opening(place, error))?;
+    let mut connection = connect(owner).await?;
     let mut tx = connection.begin().await.map_err(|error| of_opening(place, error))?;
     check_server(&mut tx, place).await?;
     check_app_role(&mut tx, place, app_role).await?;
@@ -92,6 +89,25 @@ pub async fn migrate_to(owner: &PostgresAddress, app_role: &str, version: i64) -
     Ok(Migrated { from, to })
 }
 
+/// A connection of the owner's own.
+pub(crate) async fn connect(owner: &PostgresAddress) -> Result<PgConnection> {
+    let place = owner.place();
+    let options = owner.options()?;
+    let connecting = tokio::time::timeout(PoolSettings::default().patience, PgConnection::connect_with(&options)).await;
+    let unreachable = |_| StoreError::CannotOpen { place: place.to_owned(), problem: OpenProblem::Unreachable, source: None };
+    connecting.map_err(unreachable)?.map_err(|error| of_opening(place, error))
+}
+
+/// Goes on only when the schema is the newest that is known here, and holds its walls.
+pub(crate) async fn check_schema_is_newest(connection: &mut PgConnection, place: &str) -> Result<()> {
+    check_schema(connection, place).await?;
+    let known = newest_version();
+    match version_of(connection).await.map_err(|error| of_opening(place, error))? {
+        Some((found, _)) if found > known => Err(StoreError::NewerSchema { found, known }),
+        _ => Ok(()),
+    }
+}
+
 /// Goes on only when the schema is there, serves this program, and holds its walls.
 pub(crate) async fn check_schema(connection: &mut PgConnection, place: &str) -> Result<()> {
     let cannot = |problem| StoreError::CannotOpen { place: place.to_owned(), problem, source: None };
@@ -108,7 +124,7 @@ pub(crate) async fn check_schema(connection: &mut PgConnection, place: &str) -> 
 
 /// The tables of tenant data whose wall is down: row-level security off or not forced, its policy gone or another one, or a gate beside
 /// it. A policy that only narrows what is seen is nobody's harm.
-async fn walls_down(connection: &mut PgConnection) -> sqlx::Result<Vec<String>> {
+pub(crate) async fn walls_down(connection: &mut PgConnection) -> sqlx::Result<Vec<String>> {
     sqlx::query_scalar!(
         r#"SELECT relname::text AS "table!" FROM pg_class c
            WHERE oid IN ('tenants'::regclass, 'selections'::regclass, 'sync_runs'::regclass, 'run_errors'::regclass, 'listings'::regclass,
@@ -140,7 +156,7 @@ async fn raise_walls(connection: &mut PgConnection) -> sqlx::Result<()> {
 }
 
 /// The schema's version and the oldest program that it serves; none where there is no schema.
-async fn version_of(connection: &mut PgConnection) -> sqlx::Result<Option<(i64, i64)>> {
+pub(crate) async fn version_of(connection: &mut PgConnection) -> sqlx::Result<Option<(i64, i64)>> {
     let there =
         sqlx::query_scalar!(r#"SELECT to_regclass('lastseen_schema') IS NOT NULL AS "there!""#).fetch_one(Db::of(connection)).await?;
     if !there {

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::PostgresStore;
 use crate::error::of_statement;
 use crate::rows::{MissingRow, Stored, reference_run, time};
+use crate::successors::name_successors;
 use crate::transaction::{TenantTx, met};
 
 pub(crate) async fn missing(store: &PostgresStore, scope: &TenantScope, query: &MissingQuery) -> Result<Missing> {
@@ -142,5 +143,7 @@ pub(crate) async fn read_keys(tx: &mut TenantTx, keys: &[Key], reference: Refere
             .fetch_all(tx.db())
             .await
             .map_err(of_statement)?;
-    rows.into_iter().map(MissingItem::try_from).collect()
+    let mut items = rows.into_iter().map(MissingItem::try_from).collect::<Result<Vec<_>>>()?;
+    name_successors(tx, &mut items).await?;
+    Ok(items)
 }

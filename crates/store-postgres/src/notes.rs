@@ -5,9 +5,12 @@ use lastseen_store::{Acknowledgement, Result, TenantScope};
 
 use crate::PostgresStore;
 use crate::error::of_statement;
+use crate::tenants::hold_tenant;
 
 pub(crate) async fn acknowledge(store: &PostgresStore, scope: &TenantScope, note: &Acknowledgement) -> Result<bool> {
     let mut tx = store.write(scope).await?;
+    // Nobody takes the item away while a note that refers to it is made.
+    hold_tenant(&mut tx).await?;
     let (tenant, now) = (tx.tenant, tx.now_sql());
     // The last sighting as it is seen here, and not where the sequence stands: that may be ahead of a page that is about to be
     // committed and holds the item.

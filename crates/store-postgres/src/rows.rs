@@ -280,6 +280,8 @@ impl TryFrom<MissingRow> for MissingItem {
             missing_since: time(row.missing_since),
             missing_since_run_id: item.option_id("missing_since_run_id", row.missing_since_run_id)?,
             acknowledged_at: time(row.acknowledged_at),
+            // Named for all items of an answer at once.
+            possible_successors: Vec::new(),
         })
     }
 }

@@ -122,7 +122,7 @@ pub(crate) async fn hold_tenant(tx: &mut TenantTx) -> Result<Option<Held>> {
 
 /// Makes the tenant known, and holds its row. Where it was purged in between, it becomes known anew.
 pub(crate) async fn know_and_hold(tx: &mut TenantTx) -> Result<Held> {
-    for _ in 0..2 {
+    for _ in 0..8 {
         if let Some(held) = hold_tenant(tx).await? {
             return Ok(held);
         }

@@ -5,7 +5,7 @@ use futures_util::stream::BoxStream;
 use lastseen_model::Timestamp;
 use lastseen_store::{DatabaseClock, Result, StoreError, TenantScope};
 use sqlx::postgres::{PgConnection, PgQueryResult, PgRow, PgStatement, PgTypeInfo};
-use sqlx::{Either, Execute, Executor, PgPool, Postgres, SqlStr, Transaction};
+use sqlx::{Connection, Either, Execute, Executor, PgPool, Postgres, SqlStr, Transaction};
 use uuid::Uuid;
 
 use crate::PostgresStore;
@@ -44,12 +44,7 @@ impl TenantTx {
 
     /// Takes the time anew: a transaction that had to wait for a lock must not judge by what the time was before.
     pub(crate) async fn now_again(&mut self) -> Result<()> {
-        self.now = match &self.clock {
-            DatabaseClock::Manual(clock) => manual(clock.now_micros())?,
-            DatabaseClock::Database => {
-                sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#).fetch_one(self.db()).await.map_err(of_statement)?.to_jiff()
-            }
-        };
+        self.now = now(&mut self.inner, &self.clock).await?;
         Ok(())
     }
 
@@ -134,6 +129,32 @@ impl PostgresStore {
     }
 }
 
+/// The database's time at this moment.
+pub(crate) async fn now(connection: &mut PgConnection, clock: &DatabaseClock) -> Result<Timestamp> {
+    match clock {
+        DatabaseClock::Manual(clock) => manual(clock.now_micros()),
+        DatabaseClock::Database => {
+            let now = sqlx::query_scalar!(r#"SELECT clock_timestamp() AS "now!""#).fetch_one(Db(connection)).await;
+            Ok(now.map_err(of_statement)?.to_jiff())
+        }
+    }
+}
+
+/// Opens a transaction within a tenant on a connection of the owner's own, which nobody else gets after it. Its statements may take as
+/// long as they take, whatever the role's settings say; for a lock that others hold they wait as long as everybody does.
+pub(crate) async fn begin_within(connection: &mut PgConnection, tenant: Uuid) -> sqlx::Result<Transaction<'_, Postgres>> {
+    let mut tx = connection.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+    sqlx::query!(
+        "SELECT set_config('app.tenant_id', $1, true) AS tenant, set_config('app.fleet', '', true) AS fleet,
+                set_config('statement_timeout', '0', true) AS statement, set_config('lock_timeout', $2, true) AS lock",
+        tenant.to_string(),
+        LOCK_TIMEOUT,
+    )
+    .fetch_one(Db(&mut tx))
+    .await?;
+    Ok(tx)
+}
+
 fn manual(micros: i64) -> Result<Timestamp> {
     Timestamp::from_microsecond(micros).map_err(|error| StoreError::Refused(error.into()))
 }
@@ -176,6 +197,11 @@ impl<'c> Db<'c> {
     /// A connection outside of the pool's transactions: while a database is opened or migrated.
     pub(crate) fn of(connection: &'c mut PgConnection) -> Self {
         Self(connection)
+    }
+
+    /// The connection itself, for what asks a database in the same words while it is opened.
+    pub(crate) fn connection(self) -> &'c mut PgConnection {
+        self.0
     }
 }
 

@@ -12,6 +12,7 @@
 //!
 //! This crate decides nothing about runs that `lastseen_model` can say; it is no place for retries, clocks of workers or output.
 
+mod about;
 mod catalogue;
 mod error;
 mod explain;
@@ -28,10 +29,12 @@ mod notes;
 mod open;
 mod pages;
 mod prune;
+mod purge;
 mod queue;
 mod reap;
 mod rows;
 mod start;
+mod successors;
 mod tenants;
 mod transaction;
 
@@ -41,7 +44,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId};
 use lastseen_store::{
-    Acknowledgement, Claim, ClaimTerms, DatabaseClock, Enqueued, Explanation, FinishRun, ItemPage, ItemQuery, Lease, ListingFailure,
+    About, Acknowledgement, Claim, ClaimTerms, DatabaseClock, Enqueued, Explanation, FinishRun, ItemPage, ItemQuery, Lease, ListingFailure,
     Missing, MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Result, Retention, RunDetail,
     RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, TenantChange, TenantRecord, TenantScope,
 };
@@ -91,6 +94,10 @@ impl Store for SqliteStore {
 
     async fn remove_tenant(&self, scope: &TenantScope) -> Result<Option<Removal>> {
         tenants::remove_tenant(self, scope).await
+    }
+
+    async fn about(&self) -> Result<About> {
+        about::about(self).await
     }
 
     async fn start_run(&self, scope: &TenantScope, run: &NewRun, terms: &ClaimTerms) -> Result<Start> {

@@ -9,6 +9,7 @@ use sqlx::SqliteConnection;
 use crate::SqliteStore;
 use crate::error::of_statement;
 use crate::rows::{MissingRow, Stored, reference_run};
+use crate::successors::name_successors;
 use crate::transaction::met;
 
 pub(crate) async fn missing(store: &SqliteStore, scope: &TenantScope, query: &MissingQuery) -> Result<Missing> {
@@ -130,10 +131,12 @@ async fn judge(db: &mut SqliteConnection, scope: &TenantScope, query: &MissingQu
 pub(crate) async fn read_keys(db: &mut SqliteConnection, tenant: &str, keys: &[Key], reference: Reference) -> Result<Vec<MissingItem>> {
     let keys = serde_json::to_string(keys).map_err(|error| StoreError::Refused(error.into()))?;
     let rows = sqlx::query_file_as!(MissingRow, "src/sql/missing_page.sql", tenant, keys, reference == Reference::LatestComplete)
-        .fetch_all(db)
+        .fetch_all(&mut *db)
         .await
         .map_err(of_statement)?;
-    rows.into_iter().map(MissingItem::try_from).collect()
+    let mut items = rows.into_iter().map(MissingItem::try_from).collect::<Result<Vec<_>>>()?;
+    name_successors(db, tenant, &mut items).await?;
+    Ok(items)
 }
 
 #[cfg(test)]

@@ -273,6 +273,8 @@ impl TryFrom<MissingRow> for MissingItem {
             missing_since: item.option_time("missing_since", row.missing_since)?,
             missing_since_run_id: item.option_word("missing_since_run_id", row.missing_since_run_id.as_deref())?,
             acknowledged_at: item.option_time("acknowledged_at", row.acknowledged_at)?,
+            // Named for all items of an answer at once.
+            possible_successors: Vec::new(),
         })
     }
 }

@@ -60,7 +60,7 @@ impl SqliteStore {
 
     /// The database's clock: an embedded database has no other than the machine's. Cut to microseconds, which is what is stored.
     #[expect(clippy::disallowed_methods, reason = "this is the database's clock, which everyone else asks")]
-    fn now(&self) -> i64 {
+    pub(crate) fn now(&self) -> i64 {
         match &self.clock {
             DatabaseClock::Database => jiff::Timestamp::now().as_microsecond(),
             DatabaseClock::Manual(clock) => clock.now_micros(),

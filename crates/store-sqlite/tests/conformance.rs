@@ -1,12 +1,14 @@
 //! The suite that every store passes, on SQLite.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use lastseen_store::{DatabaseClock, ManualClock, Store};
+use lastseen_model::TenantId;
+use lastseen_store::{DatabaseClock, ManualClock, Purged, Store, StoreError, TenantScope};
 use lastseen_store_conformance::{Backend, TestDatabase, conformance_tests};
 use lastseen_store_sqlite::SqliteStore;
 use serde_json::{Map, Value};
@@ -57,6 +59,24 @@ impl TestDatabase for File {
     async fn view(&self, view: &str) -> Vec<Map<String, Value>> {
         let rows = sqlx::query(AssertSqlSafe(format!("SELECT * FROM {view}"))).fetch_all(&self.beside).await;
         rows.expect("the view's rows").iter().map(row).collect()
+    }
+
+    async fn purge(&self, scope: &TenantScope) -> Result<Purged, StoreError> {
+        self.store.purge(scope).await
+    }
+
+    async fn rows_of(&self, tenant: TenantId) -> BTreeMap<String, Vec<String>> {
+        let tables = "SELECT t.name FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table' AND c.name = 'tenant_id'";
+        let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&self.beside).await.expect("tables");
+        let mut rows = BTreeMap::new();
+        for table in tables {
+            let columns = "SELECT group_concat('quote(\"' || name || '\")', ' || ''|'' || ') FROM pragma_table_info(?1)";
+            let columns: String = sqlx::query_scalar(columns).bind(&table).fetch_one(&self.beside).await.expect("columns");
+            let of_tenant = AssertSqlSafe(format!("SELECT {columns} FROM {table} WHERE tenant_id = ?1 ORDER BY 1"));
+            let found = sqlx::query_scalar(of_tenant).bind(tenant.to_string()).fetch_all(&self.beside).await.expect("rows");
+            rows.insert(table, found);
+        }
+        rows
     }
 
     async fn execute(&self, sql: &str) -> Result<(), Box<dyn Error + Send + Sync>> {

@@ -20,6 +20,12 @@ pub enum StoreError {
     /// The tenant was removed, so no run of it is made or claimed. [`crate::Store::set_tenant`] brings it back.
     #[error("the tenant was removed")]
     TenantRemoved,
+    /// A run of the tenant is running under a lease, so the tenant can't be purged. Nothing was taken away.
+    #[error("a run of the tenant is running: {run}")]
+    TenantBusy {
+        /// The run.
+        run: lastseen_model::RunId,
+    },
     /// A page left a gap, or its listing had an outcome already. Nothing was written.
     #[error("page {page} is out of order: the next is {expected}")]
     PageOutOfOrder {
@@ -107,6 +113,7 @@ impl StoreError {
             | Self::OlderSchema { .. } => ErrorCode::StoreUnavailable,
             Self::LeaseLost => ErrorCode::WorkerLost,
             Self::TenantRemoved => ErrorCode::Cancelled,
+            Self::TenantBusy { .. } => ErrorCode::LockContended,
             // Pages are sent one after another, each when the last is confirmed: a gap is a page that the database has lost since, as
             // a replica does that takes over without all that was written.
             Self::PageOutOfOrder { page, expected } if expected < page => ErrorCode::StoreUnavailable,

@@ -5,8 +5,12 @@
 //! that live run. To add a verb: declare it here with its rule, write it in every backend in that backend's own SQL, and prove
 //! it in `store-conformance`, which runs for all of them.
 //!
+//! Taking a whole tenant away is no verb: it is an administrator's act, for which the program's role has no right. Each backend has it
+//! as a function of its own (`purge`), which answers [`Purged`].
+//!
 //! This crate holds no SQL and knows no backend.
 
+mod about;
 mod clock;
 mod error;
 mod read;
@@ -20,11 +24,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId};
 
+pub use about::{About, AboutPostgres, AboutSqlite, BackendAbout, JournalMode, Walls};
 pub use clock::{DatabaseClock, ManualClock};
 pub use error::{OpenProblem, StoreError};
 pub use read::{
     Acknowledgement, Coverage, Cursor, CursorError, Explanation, Item, ItemPage, ItemQuery, Missing, MissingAnswer, MissingItem,
-    MissingQuery, ReferenceRun, SelectionRecord, SightingRow, StandingRow,
+    MissingQuery, PossibleSuccessor, ReferenceRun, SUCCESSORS_NAMED, SelectionRecord, SightingRow, StandingRow,
 };
 pub use retention::{Pruned, Retention};
 pub use run::{
@@ -33,7 +38,7 @@ pub use run::{
     run_id_part,
 };
 pub use scope::TenantScope;
-pub use tenant::{Change, REQUESTS_AT_ONCE, RUNS_AT_ONCE, Removal, TenantChange, TenantRecord};
+pub use tenant::{Change, Purged, PurgedTable, REQUESTS_AT_ONCE, RUNS_AT_ONCE, Removal, TenantChange, TenantRecord};
 
 /// What every verb answers.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -143,6 +148,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Takes the note back; whether there was one.
     async fn unacknowledge(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<bool>;
+
+    /// What there is to say about the database itself: which it is, as whom Lastseen works with it, and whether its walls hold.
+    async fn about(&self) -> Result<About>;
 
     /// Closes every connection in good order. To be called when the program is done with the store; nothing is asked after it.
     async fn close(&self);

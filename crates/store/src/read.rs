@@ -288,6 +288,27 @@ pub struct MissingItem {
     /// When a person acknowledged it; none once it was seen again.
     #[serde(serialize_with = "lastseen_model::time::serialize_option")]
     pub acknowledged_at: Option<Timestamp>,
+    /// What it may live on as, under another type and a new id: at most [`SUCCESSORS_NAMED`] items of the tenant of another type, with the
+    /// same name (one without a name has none) and the same platform, which a run saw for the first time that was claimed after this
+    /// item's last sighting. By that run's number, then type, then id. A hint for people: it changes no confidence.
+    pub possible_successors: Vec<PossibleSuccessor>,
+}
+
+/// How many [`MissingItem::possible_successors`] there are at most.
+pub const SUCCESSORS_NAMED: usize = 3;
+
+/// An item that a missing one may live on as.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PossibleSuccessor {
+    /// Its type.
+    pub policy_type: PolicyType,
+    /// Graph's id.
+    pub external_id: ExternalId,
+    /// When it was first seen.
+    #[serde(serialize_with = "lastseen_model::time::serialize")]
+    pub first_seen_at: Timestamp,
+    /// By which run.
+    pub first_seen_run_id: RunId,
 }
 
 /// One item, and why it counts as it does.

@@ -95,3 +95,31 @@ pub struct Removal {
     /// Its running runs, which end by themselves; in the order of their creation.
     pub running: Vec<RunId>,
 }
+
+/// What a purge took away of a tenant.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Purged {
+    /// Each table with how many rows of the tenant it had, in the order in which they went. All zero where the database did not know it.
+    pub tables: Vec<PurgedTable>,
+}
+
+/// How many rows of a tenant a table had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PurgedTable {
+    /// The table.
+    pub table: &'static str,
+    /// The rows.
+    pub rows: u64,
+}
+
+impl Purged {
+    /// How many rows a table had.
+    pub fn rows(&self, table: &str) -> u64 {
+        self.tables.iter().find(|known| known.table == table).map_or(0, |known| known.rows)
+    }
+
+    /// Whether the database knew the tenant.
+    pub fn knew_it(&self) -> bool {
+        self.rows("tenants") > 0
+    }
+}

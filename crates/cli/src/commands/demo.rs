@@ -236,7 +236,7 @@ fn app(simulator: &Simulator, database: &Path, plan: Option<&TenantPlan>) -> Res
     let origin = Origin::parse(&simulator.origin()).map_err(|error| Problem::failed(error.to_string()))?;
     let names = simulator.tenants().iter().map(|plan| (plan.tenant_id, plan.name.clone())).collect();
     let app = SimulatorConfig::demo();
-    let config = Config::for_demo(database, &origin, app.client_id, app.client_secret, names);
+    let config = Config::for_demo(database, &origin, &app.client_id, app.client_secret, names)?;
     Ok(App::with(config, plan.map(|plan| plan.tenant_id)))
 }
 

@@ -7,6 +7,7 @@ use lastseen_store::{Explanation, ItemQuery, SightingRow, StandingRow, Store};
 use crate::advice;
 use crate::app::{App, Tenant};
 use crate::args;
+use crate::commands::missing::successor;
 use crate::exit::Exit;
 use crate::output::{Screen, ago, count, exact, selection_words};
 use crate::problem::Problem;
@@ -106,14 +107,17 @@ fn verdict(standing: &StandingRow, screen: &mut Screen) -> Result<(), Problem> {
     };
     if missing.reasons.is_empty() {
         let since = missing.missing_since.map(|time| format!(", since {}", exact(time))).unwrap_or_default();
-        return Ok(
-            screen.line(format!("missing for {selection}, high confidence{since}: a complete listing of a clean run did not see it"))?
-        );
+        screen.line(format!("missing for {selection}, high confidence{since}: a complete listing of a clean run did not see it"))?;
+    } else {
+        let reasons: Vec<_> = missing.reasons.iter().map(|reason| reason.phrase()).collect();
+        screen.line(format!("missing for {selection}, low confidence: {}.", reasons.join("; ")))?;
+        if missing.reasons.iter().any(|reason| reason.is_about_the_run()) || missing.listing_outcome != ListingOutcome::Complete {
+            screen.line("  Another complete, clean run that does not see it makes it high.")?;
+        }
     }
-    let reasons: Vec<_> = missing.reasons.iter().map(|reason| reason.phrase()).collect();
-    screen.line(format!("missing for {selection}, low confidence: {}.", reasons.join("; ")))?;
-    if missing.reasons.iter().any(|reason| reason.is_about_the_run()) || missing.listing_outcome != ListingOutcome::Complete {
-        screen.line("  Another complete, clean run that does not see it makes it high.")?;
+    for other in &missing.possible_successors {
+        let hint = successor(other, screen, &exact(other.first_seen_at));
+        screen.line(format!("  {hint}"))?;
     }
     Ok(())
 }

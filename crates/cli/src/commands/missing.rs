@@ -1,7 +1,9 @@
 //! `lastseen missing`, `missing ack` and `missing unack`.
 
 use lastseen_model::{ErrorCode, ListingOutcome, Reference, Selection, SelectionHash};
-use lastseen_store::{Acknowledgement, Coverage, Missing, MissingAnswer, MissingItem, MissingQuery, SelectionRecord, Store};
+use lastseen_store::{
+    Acknowledgement, Coverage, Missing, MissingAnswer, MissingItem, MissingQuery, PossibleSuccessor, SelectionRecord, Store,
+};
 use serde_json::{Value, json};
 
 use crate::advice;
@@ -217,6 +219,11 @@ fn last_complete(row: &Coverage, screen: &Screen) -> String {
         .map_or("never listed completely".to_owned(), |time| format!("last listed completely {}", ago(screen.now(), time)))
 }
 
+/// What an item may live on as, and since when that is known.
+pub(crate) fn successor(other: &PossibleSuccessor, screen: &Screen, since: &str) -> String {
+    format!("may live on as {} {}, first seen {since}", other.policy_type, screen.id(other.external_id.as_str()))
+}
+
 fn items(items: &[MissingItem], screen: &mut Screen) -> Result<(), Problem> {
     let now = screen.now();
     let doubted = items.iter().any(|item| !item.reasons.is_empty());
@@ -234,6 +241,9 @@ fn items(items: &[MissingItem], screen: &mut Screen) -> Result<(), Problem> {
         ];
         line.extend(doubted.then(|| item.reasons.iter().map(|reason| reason.phrase()).collect::<Vec<_>>().join("; ")));
         table.line(line);
+        for other in &item.possible_successors {
+            table.hint(&successor(other, screen, &ago(now, other.first_seen_at)));
+        }
     }
     Ok(screen.show(&table)?)
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use lastseen_engine::{WorkerEvent, WorkerObserver};
+use lastseen_engine::{TenantAccess, WorkerEvent, WorkerObserver};
 use lastseen_model::{RunId, TenantId};
 use lastseen_store::TenantRecord;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
+use crate::app::{App, active};
 use crate::args;
 use crate::commands::runs::headline;
 use crate::exit::Exit;
@@ -28,11 +28,15 @@ async fn work(app: &App, args: &args::Serve) -> Result<Exit, Problem> {
     }
     // What can be wrong is found out before anything is claimed, and before a database is made.
     let settings = app.config.worker_settings(args)?;
-    app.config.credential()?;
+    if app.config.database.missing_file().is_some() {
+        app.check_credentials(&[]).await?;
+    }
     let store = app.open().await?;
+    let known = store.tenants().await?;
+    let accesses: Vec<TenantAccess> = active(&known).cloned().map(TenantAccess::from).collect();
+    app.check_credentials(&accesses.iter().collect::<Vec<_>>()).await?;
     let engine = app.engine(store.clone())?;
     engine.mirror_registry().await?;
-    let known = store.tenants().await?;
 
     let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
     let heard = signals::heed(vec![

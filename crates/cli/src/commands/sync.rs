@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use lastseen_contracts::Registry;
 use lastseen_engine::{Engine, Event, Observer, SyncError, SyncRequest};
-use lastseen_model::{ErrorCode, ListingOutcome, OnLimit, RunStatus, Selection, Trigger};
+use lastseen_model::{CredentialRef, ErrorCode, ErrorContext, ListingOutcome, OnLimit, RunStatus, Selection, Trigger};
 use lastseen_store::{RunDetail, Store, StoreError};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -31,8 +31,8 @@ pub(crate) async fn run(app: &App, args: &args::Sync, screen: &mut Screen) -> Re
         );
     }
     // What can be wrong with the configuration is found out before a database is made.
-    if !args.queue {
-        app.config.credential()?;
+    if !args.queue && app.config.database.missing_file().is_some() {
+        app.check_credentials(&[]).await?;
     }
     let store = app.open().await?;
     let known = store.tenants().await?;
@@ -47,6 +47,9 @@ pub(crate) async fn run(app: &App, args: &args::Sync, screen: &mut Screen) -> Re
         (false, Some(tenant)) => vec![app.tenant_of(tenant, &known)],
         (false, None) => vec![app.known_tenant(&*store).await?],
     };
+    if !args.queue {
+        app.check_credentials(&tenants.iter().map(|tenant| &tenant.access).collect::<Vec<_>>()).await?;
+    }
     let request = SyncRequest {
         selection,
         trigger: Trigger::Manual,
@@ -169,7 +172,7 @@ pub(crate) fn report(tenant: &Tenant, selection: &Selection, types: usize, detai
     }
     screen.line(answer)?;
     for error in detail.errors.iter().filter(|error| error.context.policy_type.is_none()) {
-        run_level(error.code, &error.context, screen)?;
+        run_level(error.code, &error.context, tenant.credential.as_ref(), screen)?;
     }
     match run.status {
         RunStatus::Skipped => screen.line(skipped_next(run.error_codes.first().copied())),
@@ -180,18 +183,28 @@ pub(crate) fn report(tenant: &Tenant, selection: &Selection, types: usize, detai
     Ok(())
 }
 
-fn run_level(code: ErrorCode, context: &lastseen_model::ErrorContext, screen: &mut Screen) -> Result<(), Problem> {
+fn run_level(code: ErrorCode, context: &ErrorContext, credential: Option<&CredentialRef>, screen: &mut Screen) -> Result<(), Problem> {
     let number = context.aadsts.map(|number| format!(" (AADSTS{number})")).unwrap_or_default();
     match code {
         ErrorCode::AuthFailed => {
-            let (meaning, next) = advice::sign_in(context);
+            let (meaning, next) = advice::sign_in(context, credential);
             screen.line(format!("  ✗ {}{number}", code.meaning()))?;
             screen.line(format!("    meaning  {meaning}"))?;
             screen.line(format!("    next     {next}"))?;
         }
+        ErrorCode::CredentialUnavailable => {
+            screen.line(format!("  ✗ {code}: {}", code.meaning()))?;
+            screen.line(format!("    next     {}", advice::unavailable(credential)))?;
+        }
+        ErrorCode::AuthTenantMismatch => {
+            screen.line(format!("  ✗ {code}: {}", code.meaning()))?;
+            screen.line("    next     check the tenant's GUID; a managed identity gets tokens for its own tenant alone")?;
+        }
         ErrorCode::GraphConnection | ErrorCode::GraphTimeout => {
             screen.line(format!("  ✗ {}: {}", code, code.meaning()))?;
-            screen.line("    next     check this machine's network and proxy, LASTSEEN_AUTHORITY and LASTSEEN_GRAPH_ENDPOINT")?;
+            screen.line(
+                "    next     check this machine's network and proxy, LASTSEEN_CLOUD, LASTSEEN_AUTHORITY and LASTSEEN_GRAPH_ENDPOINT",
+            )?;
         }
         ErrorCode::StoreUnavailable => {
             screen.line(format!("  ✗ {code}: the database could not be written"))?;

@@ -1,6 +1,6 @@
 //! `lastseen types`: the registry for people and programs.
 
-use lastseen_contracts::Registry;
+use lastseen_contracts::{Assignments, Registry};
 use serde_json::json;
 
 use crate::exit::Exit;
@@ -19,7 +19,9 @@ pub(crate) fn run(screen: &mut Screen) -> Result<Exit, Problem> {
                     "category": known.category,
                     "path": path.path,
                     "api_version": path.api_version.as_str(),
+                    "parent": path.parent.as_ref().map(|parent| &parent.path),
                     "permission": path.permission,
+                    "assignments": path.assignments == Assignments::Expand,
                     "enabled": known.is_on(),
                     "off_because": known.off_because,
                 })
@@ -28,7 +30,7 @@ pub(crate) fn run(screen: &mut Screen) -> Result<Exit, Problem> {
         screen.json(&json!({ "types": types }))?;
         return Ok(Exit::Success);
     }
-    let why = if screen.is_wide() { &["WHY ONLY BY NAME"][..] } else { &[] };
+    let why = if screen.is_wide() { &["ASSIGNMENTS", "WHY ONLY BY NAME"][..] } else { &[] };
     let mut table = screen.table(&[&["TYPE", "CATEGORY", "LISTED", "PERMISSION", "PATH"], why].concat());
     let (mut on, mut off) = (0, 0);
     for (path, known) in registry.types() {
@@ -41,6 +43,7 @@ pub(crate) fn run(screen: &mut Screen) -> Result<Exit, Problem> {
             format!("{}{}", path.api_version.as_str(), path.path),
         ];
         if screen.is_wide() {
+            line.push(if path.assignments == Assignments::Expand { "counted" } else { "" }.to_owned());
             line.push(known.off_because.clone().unwrap_or_default());
         }
         table.line(line);

@@ -27,7 +27,9 @@ pub(crate) struct FileConfig {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct GraphConfig {
+    pub(crate) cloud: Option<String>,
     pub(crate) client_id: Option<String>,
+    pub(crate) credential: Option<String>,
     pub(crate) client_secret_file: Option<PathBuf>,
     pub(crate) authority: Option<String>,
     pub(crate) endpoint: Option<String>,
@@ -38,6 +40,8 @@ pub(crate) struct GraphConfig {
     pub(crate) body_cap_mib: Option<u64>,
     pub(crate) page_cap: Option<u32>,
     pub(crate) requests_at_once: Option<usize>,
+    pub(crate) share_percent: Option<u32>,
+    pub(crate) contract_overrides: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,5 +1,7 @@
 //! Settings: the command line over the environment over `lastseen.toml` over what the program would do by itself.
 
+mod access;
+mod contracts;
 mod database;
 mod file;
 #[cfg(test)]
@@ -8,15 +10,17 @@ mod worker;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
+use lastseen_contracts::Registry;
 use lastseen_engine::{EngineSettings, WorkerSettings};
-use lastseen_graph::{Credential, Endpoints, GraphSettings, Origin};
+use lastseen_graph::{GraphSettings, Origin};
 use lastseen_model::{Guard, Limits, TenantId};
 use lastseen_store_postgres::PoolSettings;
-use secrecy::SecretString;
 
+pub(crate) use self::access::AccessConfig;
 pub(crate) use self::database::Database;
 pub(crate) use self::file::{FileConfig, parse_length};
 use self::file::{GraphConfig, GuardConfig, Length, LimitsConfig, RunConfig};
@@ -29,8 +33,9 @@ use crate::problem::Problem;
 const FILE: &str = "lastseen.toml";
 /// A configuration is small; a file beyond this is another one.
 const FILE_CAP: u64 = 1 << 20;
-/// A client secret is some dozens of characters.
-const SECRET_FILE_CAP: u64 = 1 << 16;
+
+/// Why a key is not taken from just any file.
+const WHERE_SECRETS_GO: &str = "it decides which secret is read, or where it goes";
 
 /// Everything a command may need to know, checked.
 #[derive(Debug)]
@@ -40,15 +45,9 @@ pub(crate) struct Config {
     pub(crate) engine: EngineSettings,
     worker: WorkerSettings,
     pub(crate) names: BTreeMap<TenantId, String>,
-    client_id: Option<String>,
-    secret: Secret,
-}
-
-#[derive(Debug)]
-enum Secret {
-    None,
-    Given(SecretString),
-    InFile(PathBuf),
+    /// The contracts, under this installation's overrides.
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) access: AccessConfig,
 }
 
 impl Config {
@@ -65,23 +64,11 @@ impl Config {
             Some(url) => Database::parse(&url, pool)?,
             None => Database::File(default_database()?),
         };
-        let secret =
-            match (variable("LASTSEEN_CLIENT_SECRET")?, variable("LASTSEEN_CLIENT_SECRET_FILE")?, file.graph.client_secret_file.clone()) {
-                (Some(_), Some(_), _) => {
-                    return Err(
-                        Problem::usage("both LASTSEEN_CLIENT_SECRET and LASTSEEN_CLIENT_SECRET_FILE are set").next("unset one of them")
-                    );
-                }
-                (Some(secret), None, _) => Secret::Given(secret.into()),
-                (None, Some(path), _) => Secret::InFile(path.into()),
-                (None, None, Some(path)) => Secret::InFile(path),
-                (None, None, None) => Secret::None,
-            };
         Ok(Self {
             database,
-            client_id: variable("LASTSEEN_CLIENT_ID")?.or(file.graph.client_id.clone()),
-            secret,
+            access: AccessConfig::load(&file.graph)?,
             graph: graph_settings(&file.graph)?,
+            registry: contracts::registry(variable("LASTSEEN_CONTRACT_OVERRIDES")?.map(PathBuf::from).or(file.graph.contract_overrides))?,
             engine: engine_settings(&file.run, &file.limits, &file.guard)?,
             worker: worker::of_file(&file.worker)?,
             names: file.tenants.into_iter().map(|(tenant, config)| (tenant, config.name)).collect(),
@@ -89,36 +76,22 @@ impl Config {
     }
 
     /// The surroundings of the demo: the simulator as Graph, and nothing read from this machine.
-    pub(crate) fn for_demo(database: &Path, origin: &Origin, client_id: String, secret: String, names: BTreeMap<TenantId, String>) -> Self {
-        Self {
+    pub(crate) fn for_demo(
+        database: &Path,
+        origin: &Origin,
+        client_id: &str,
+        secret: String,
+        names: BTreeMap<TenantId, String>,
+    ) -> Result<Self, Problem> {
+        Ok(Self {
             database: Database::File(database.to_owned()),
-            graph: GraphSettings { endpoints: Endpoints { authority: origin.clone(), graph: origin.clone() }, ..GraphSettings::default() },
+            graph: GraphSettings::default(),
             engine: EngineSettings::default(),
             worker: WorkerSettings::default(),
             names,
-            client_id: Some(client_id),
-            secret: Secret::Given(secret.into()),
-        }
-    }
-
-    /// The credential, needed by what asks Microsoft alone.
-    pub(crate) fn credential(&self) -> Result<Credential, Problem> {
-        let missing = |what: &str| {
-            Problem::usage(format!("no {what}"))
-                .with("meaning", "a sync signs in at Entra as an app registration")
-                .next("set LASTSEEN_CLIENT_ID and LASTSEEN_CLIENT_SECRET (or LASTSEEN_CLIENT_SECRET_FILE); `lastseen types` lists the permissions it needs")
-        };
-        let client_id = self.client_id.clone().ok_or_else(|| missing("client id"))?;
-        let secret = match &self.secret {
-            Secret::None => return Err(missing("client secret")),
-            Secret::Given(secret) => secret.clone(),
-            Secret::InFile(path) => {
-                let text =
-                    read_capped(path, SECRET_FILE_CAP).map_err(|problem| Problem::usage(format!("the client secret's file {problem}")))?;
-                text.trim_end_matches(['\r', '\n']).to_owned().into()
-            }
-        };
-        Ok(Credential { client_id, secret })
+            registry: Arc::new(Registry::builtin().clone()),
+            access: AccessConfig::for_demo(origin, client_id, secret)?,
+        })
     }
 }
 
@@ -135,16 +108,20 @@ fn read_file(given: Option<&Path>) -> Result<FileConfig, Problem> {
     };
     let text = read_capped(&path, FILE_CAP).map_err(|problem| Problem::usage(format!("the configuration file {problem}")))?;
     let file = parse(&text).map_err(|because| Problem::usage(format!("{} can't be used", path.display())).with("because", because))?;
-    // A folder that someone else made must not decide where this user's secret is sent.
+    // A folder that someone else made must not decide which of this user's secrets is read, or where it is sent, nor how Graph is asked in
+    // this user's name.
     let graph = &file.graph;
     let decides = [
-        ("graph.authority", graph.authority.is_some()),
-        ("graph.endpoint", graph.endpoint.is_some()),
-        ("graph.client_secret_file", graph.client_secret_file.is_some()),
+        ("graph.cloud", graph.cloud.is_some(), WHERE_SECRETS_GO),
+        ("graph.authority", graph.authority.is_some(), WHERE_SECRETS_GO),
+        ("graph.endpoint", graph.endpoint.is_some(), WHERE_SECRETS_GO),
+        ("graph.credential", graph.credential.is_some(), WHERE_SECRETS_GO),
+        ("graph.client_secret_file", graph.client_secret_file.is_some(), WHERE_SECRETS_GO),
+        ("graph.contract_overrides", graph.contract_overrides.is_some(), "it decides how Graph is asked"),
     ];
-    match decides.into_iter().find(|(_, set)| *set && given.is_none() && path == here) {
-        Some((key, _)) => Err(Problem::usage(format!("{key} is not taken from a {FILE} that only happens to be in this folder"))
-            .with("meaning", "it decides where the client secret goes")
+    match decides.into_iter().find(|(_, set, _)| *set && given.is_none() && path == here) {
+        Some((key, _, decides)) => Err(Problem::usage(format!("{key} is not taken from a {FILE} that only happens to be in this folder"))
+            .with("meaning", decides)
             .next(format!("name the file: --config {FILE}, or set it in your own configuration or the environment"))),
         None => Ok(file),
     }
@@ -158,7 +135,9 @@ fn parse(text: &str) -> Result<FileConfig, String> {
         let message = error.message();
         let quotes_a_value = ["invalid type", "invalid value", "invalid length"].iter().any(|beginning| message.starts_with(beginning));
         let what = match message {
-            message if message.contains("`client_secret`,") => "a client secret does not belong here; use client_secret_file".to_owned(),
+            message if message.contains("`client_secret`,") => {
+                "a client secret does not belong here; use client_secret_file or credential".to_owned()
+            }
             _ if quotes_a_value => "the value is of the wrong kind; docs/configuration.md has the right one".to_owned(),
             message => message.to_owned(),
         };
@@ -176,23 +155,8 @@ pub(crate) fn read_capped(path: &Path, cap: u64) -> Result<String, String> {
 }
 
 fn graph_settings(file: &GraphConfig) -> Result<GraphSettings, Problem> {
-    let origin = |variable_name: &str, key: &str, in_file: Option<&String>| -> Result<Option<Origin>, Problem> {
-        let (name, text) = match (variable(variable_name)?, in_file) {
-            (Some(text), _) => (variable_name.to_owned(), text),
-            (None, Some(text)) => (format!("graph.{key}"), text.clone()),
-            (None, None) => return Ok(None),
-        };
-        Origin::parse(&text).map(Some).map_err(|error| {
-            Problem::usage(format!("{name} is not usable: {error}")).next("write an origin such as https://graph.microsoft.com")
-        })
-    };
     let defaults = GraphSettings::default();
-    let endpoints = Endpoints {
-        authority: origin("LASTSEEN_AUTHORITY", "authority", file.authority.as_ref())?.unwrap_or(defaults.endpoints.authority),
-        graph: origin("LASTSEEN_GRAPH_ENDPOINT", "endpoint", file.endpoint.as_ref())?.unwrap_or(defaults.endpoints.graph),
-    };
     Ok(GraphSettings {
-        endpoints,
         request_timeout: within("graph.request_timeout", file.request_timeout, 1, 600)?.unwrap_or(defaults.request_timeout),
         max_attempts: between("graph.retry_tries", file.retry_tries, 1, 20)?.unwrap_or(defaults.max_attempts),
         page_budget: within("graph.retry_budget", file.retry_budget, 1, 3_600)?.unwrap_or(defaults.page_budget),
@@ -201,6 +165,7 @@ fn graph_settings(file: &GraphConfig) -> Result<GraphSettings, Problem> {
         body_cap: between("graph.body_cap_mib", file.body_cap_mib, 1, 1_024)?.map_or(defaults.body_cap, |mib| mib << 20),
         page_cap: between("graph.page_cap", file.page_cap, 1, 1_000_000)?.unwrap_or(defaults.page_cap),
         tenant_concurrency: between("graph.requests_at_once", file.requests_at_once, 1, 64)?.unwrap_or(defaults.tenant_concurrency),
+        share_percent: between("graph.share_percent", file.share_percent, 1, 100)?.unwrap_or(defaults.share_percent),
         ..defaults
     })
 }

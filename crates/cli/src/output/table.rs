@@ -5,7 +5,10 @@ use comfy_table::{ColumnConstraint, ContentArrangement, Row, presets};
 /// A table for people.
 pub(crate) struct Table {
     inner: comfy_table::Table,
-    cut: bool,
+    width: Option<u16>,
+    /// What is said below a line: its place, and the text.
+    hints: Vec<(usize, String)>,
+    lines: usize,
 }
 
 impl Table {
@@ -28,16 +31,30 @@ impl Table {
                 column.set_constraint(ColumnConstraint::ContentWidth);
             }
         }
-        Self { inner, cut: width.is_some() }
+        Self { inner, width, hints: Vec::new(), lines: 0 }
     }
 
     /// Adds a line. What could break the line or steer a terminal is shown as a replacement character.
     pub(crate) fn line(&mut self, cells: impl IntoIterator<Item = String>) {
         let mut row = Row::from(cells.into_iter().map(|cell| plain(&cell)).collect::<Vec<_>>());
-        if self.cut {
+        if self.width.is_some() {
             row.max_height(1);
         }
         self.inner.add_row(row);
+        self.lines += 1;
+    }
+
+    /// Says something below the last line, indented, across all columns.
+    pub(crate) fn hint(&mut self, text: &str) {
+        self.hints.push((self.lines, cut(&format!("  {}", plain(text)), self.width)));
+    }
+}
+
+/// A text that is no wider than the terminal. Counted in characters: a hint is a sentence of ours around types and ids.
+fn cut(text: &str, width: Option<u16>) -> String {
+    match width.map(usize::from) {
+        Some(width) if text.chars().count() > width => text.chars().take(width.saturating_sub(1)).chain(['…']).collect(),
+        _ => text.to_owned(),
     }
 }
 
@@ -49,8 +66,12 @@ pub(crate) fn plain(text: &str) -> String {
 
 impl std::fmt::Display for Table {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for line in self.inner.lines() {
+        // The headings are line 0, and every line after them is one of the screen.
+        for (place, line) in self.inner.lines().enumerate() {
             writeln!(f, "{}", line.trim_end())?;
+            for (_, hint) in self.hints.iter().filter(|(below, _)| *below == place) {
+                writeln!(f, "{hint}")?;
+            }
         }
         Ok(())
     }
@@ -63,6 +84,20 @@ mod tests {
     #[test]
     fn a_name_can_not_steer_the_terminal() {
         assert_eq!(plain("a\u{1b}[31mb\nc\u{202e}d"), "a\u{fffd}[31mb\u{fffd}c\u{fffd}d");
+    }
+
+    #[test]
+    fn a_hint_stands_below_its_line_and_is_cut_with_it() {
+        for (width, said) in [(None, "  it may live on as x, or as y"), (Some(20), "  it may live on as…")] {
+            let mut table = Table::new(&["NAME", "SEEN"], width);
+            table.line(["one".to_owned(), "yes".to_owned()]);
+            table.hint("it may live on as x, or as y");
+            table.line(["two".to_owned(), "no".to_owned()]);
+            let text = table.to_string();
+            let lines: Vec<&str> = text.lines().collect();
+            assert_eq!((lines.len(), lines[2]), (4, said), "{text}");
+            assert!(lines[1].starts_with("one") && lines[3].starts_with("two"), "{text}");
+        }
     }
 
     #[test]

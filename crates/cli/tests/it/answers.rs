@@ -290,3 +290,33 @@ fn people_see_the_answer_then_the_reason_then_the_next_step() {
     insta::assert_snapshot!("runs", redacted(&world, &world.run(&["runs"])));
     insta::assert_snapshot!("selections", redacted(&world, &world.run(&["selections"])));
 }
+
+#[test]
+fn what_a_missing_item_may_live_on_as_stands_below_it_and_in_the_document() {
+    const FROM: &str = "mobileAppCategory";
+    const TO: &str = "policySet";
+    let world = World::new(1, 6);
+    world.sync(&[FROM, TO]);
+    let (_, items) = world.json(&["items", "--type", FROM]);
+    let gone = items["items"][2].clone();
+    world.remove(&gone);
+    let to = TO.parse().expect("a key");
+    let new = "5f0d4f4e-53f4-4d93-a15d-6b1f3c5f7a11";
+    world.simulator.world().insert(world.tenant(), &to, new, gone["display_name"].as_str()).expect("it is new");
+    let (_, run) = world.sync(&[FROM, TO]);
+
+    let types = [FROM, TO].join(",");
+    let (_, missing) = world.json(&["missing", "--types", &types]);
+    let row = &missing["missing"][0];
+    assert_eq!((&row["external_id"], &row["confidence"]), (&gone["external_id"], &json!("high")), "a hint, and no doubt");
+    let found = &row["possible_successors"];
+    assert_eq!((found.as_array().map(Vec::len), &found[0]["policy_type"], &found[0]["external_id"]), (Some(1), &json!(TO), &json!(new)));
+    assert_eq!((&found[0]["first_seen_run_id"], found[0]["first_seen_at"].is_string()), (&run["run_id"], true));
+
+    let shown = text(&world.run(&["missing", "--types", &types]).stdout);
+    let lines: Vec<&str> = shown.lines().collect();
+    let place = lines.iter().position(|line| line.contains(gone["external_id"].as_str().expect("an id"))).expect("its line");
+    assert!(lines[place + 1].starts_with(&format!("  may live on as {TO} {new}, first seen ")), "{shown}");
+    let explained = text(&world.run(&["explain", FROM, gone["external_id"].as_str().expect("an id")]).stdout);
+    assert!(explained.contains(&format!("  may live on as {TO} {new}, first seen ")), "{explained}");
+}

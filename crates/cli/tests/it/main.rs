@@ -1,7 +1,9 @@
 //! The real binary against the simulator on a socket.
 
 mod answers;
+mod asking;
 mod contract;
+mod credentials;
 mod faults;
 mod postgres;
 mod several;

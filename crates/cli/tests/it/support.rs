@@ -28,7 +28,11 @@ impl World {
     /// Tenants with `size` objects of each type.
     pub(crate) fn new(tenants: u32, size: u32) -> Self {
         let tenants = (1..=tenants).map(|number| TenantPlan { sizes: SizePlan::each(size), ..TenantPlan::numbered(number) }).collect();
-        let config = SimulatorConfig { tenants, record: true, ..SimulatorConfig::default() };
+        Self::of(SimulatorConfig { tenants, record: true, ..SimulatorConfig::default() })
+    }
+
+    /// A world whose simulator is made so.
+    pub(crate) fn of(config: SimulatorConfig) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
         let simulator = runtime.block_on(Simulator::start(config.clone())).expect("the simulator starts");
         let folder = tempfile::tempdir().expect("a folder");

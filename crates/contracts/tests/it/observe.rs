@@ -1,6 +1,6 @@
 //! From one object's text to its observation.
 
-use lastseen_contracts::Rejection;
+use lastseen_contracts::{Assignments, Observed, PathContract, Rejection};
 use rstest::rstest;
 use serde_json::json;
 
@@ -201,4 +201,45 @@ fn what_is_asked_for_is_what_any_type_of_the_path_reads() {
     let fields = path_of(&registry, BASKETS).select_fields();
     assert_eq!(fields, ["id", "isRed", "label", "madeDateTime", "name", "shelves", "tags", "version"]);
     assert!(path_of(&registry, JAMS).select_fields().is_empty());
+}
+
+/// Observes an object of the made-up baskets where their assignments are read.
+fn counting(object: &str) -> Observed {
+    let registry = registry();
+    let path = PathContract { assignments: Assignments::Expand, ..path_of(&registry, BASKETS).clone() };
+    path.observe(object).expect("observed")
+}
+
+#[rstest]
+#[case::none_at_all(r#"{"id": "1", "assignments": []}"#, Some(0), 0)]
+#[case::some(r#"{"id": "1", "assignments": [{"id": "a"}, {"id": "b"}]}"#, Some(2), 0)]
+#[case::some_and_their_context(r#"{"id": "1", "assignments@odata.context": "x", "assignments": [{}]}"#, Some(1), 1)]
+#[case::absent(r#"{"id": "1"}"#, None, 0)]
+#[case::null(r#"{"id": "1", "assignments": null}"#, None, 0)]
+#[case::not_a_list(r#"{"id": "1", "assignments": 3}"#, None, 1)]
+#[case::not_all(r#"{"id": "1", "assignments": [{}], "assignments@odata.nextLink": "https://h/2"}"#, None, 0)]
+fn i26_assignments_are_counted_only_where_all_of_them_came(#[case] object: &str, #[case] count: Option<u32>, #[case] dropped: u32) {
+    let seen = counting(object);
+    assert_eq!((seen.observation.assignment_count, seen.dropped, seen.observation.meta.as_str()), (count, dropped, "{}"));
+}
+
+#[test]
+fn i26_where_assignments_are_not_read_they_are_a_key_like_any_other() {
+    let seen = observe(BASKETS, r#"{"id": "1", "assignments": [{}], "assignments@odata.nextLink": "x"}"#).expect("observed");
+    assert_eq!((seen.observation.assignment_count, seen.dropped), (None, 2));
+}
+
+#[test]
+fn an_assignment_more_is_a_change_of_the_item() {
+    let fingerprint = |object| counting(object).observation.fingerprint;
+    assert_ne!(fingerprint(r#"{"id": "1", "assignments": []}"#), fingerprint(r#"{"id": "1"}"#));
+    assert_ne!(fingerprint(r#"{"id": "1", "assignments": [1]}"#), fingerprint(r#"{"id": "1", "assignments": [1, 2]}"#));
+    assert_eq!(fingerprint(r#"{"id": "1", "assignments": [1]}"#), fingerprint(r#"{"assignments": [{"x": 2}], "id": "1"}"#));
+}
+
+#[test]
+fn a_select_names_no_assignments_because_what_is_expanded_comes_anyway() {
+    let registry = registry();
+    let path = PathContract { assignments: Assignments::Expand, ..path_of(&registry, BASKETS).clone() };
+    assert_eq!(path.select_fields(), path_of(&registry, BASKETS).select_fields());
 }

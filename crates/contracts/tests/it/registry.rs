@@ -20,7 +20,23 @@ fn with(old: &str, new: &str) -> String {
 
 #[rstest]
 #[case::path_without_slash("\"/fruit/baskets\"", "\"fruit/baskets\"", "fruit.toml: path `fruit/baskets`: must begin with `/`")]
-#[case::path_with_a_placeholder("\"/fruit/baskets\"", "\"/fruit/{id}\"", "must be words of letters and digits between single slashes")]
+#[case::path_with_a_placeholder("\"/fruit/baskets\"", "\"/fruit/{name}\"", "must be words of letters and digits between single slashes")]
+#[case::id_at_the_end("\"/fruit/baskets\"", "\"/fruit/{id}\"", "`{id}` stands once in a path, between")]
+#[case::id_at_the_beginning("\"/fruit/baskets\"", "\"/{id}/baskets\"", "`{id}` stands once in a path, between")]
+#[case::two_ids("\"/fruit/baskets\"", "\"/fruit/{id}/baskets/{id}/more\"", "`{id}` stands once in a path, between")]
+#[case::singleton_below_a_parent("\"/fruit/settings\"", "\"/fruit/jams/{id}/settings\"", "what a parent has is a collection")]
+#[case::singleton_as_a_parent(
+    "\"/fruit/jams\"\napi_version = \"v1.0\"",
+    "\"/fruit/settings/{id}/jams\"\napi_version = \"beta\"",
+    "path `/fruit/settings/{id}/jams`: its parent is a singleton"
+)]
+#[case::assignments_of_a_singleton(
+    "kind = \"singleton\"",
+    "kind = \"singleton\"\nassignments = \"expand\"",
+    "assignments are read of collections"
+)]
+#[case::assignments_kept("isRed = \"boolean\"", "assignments = \"integer\"", "`assignments`: assignments are counted")]
+#[case::assignments_as_a_name("\"label.text\"", "\"assignments.id\"", "`assignments.id`: assignments are counted")]
 #[case::path_with_two_slashes("\"/fruit/baskets\"", "\"/fruit//baskets\"", "must be words of letters and digits between single slashes")]
 #[case::same_path("\"/fruit/settings\"", "\"/fruit/baskets\"", "path `/fruit/baskets`: is there twice on beta")]
 #[case::permission_to_write("Fruit.Read.All", "Fruit.ReadWrite.All", "the permission `Fruit.ReadWrite.All` is not one that only reads")]
@@ -80,6 +96,11 @@ fn a_data_file_that_says_what_a_contract_cannot_is_refused_by_entry(#[case] old:
 #[case::unknown_kind("\"boolean\"", "\"bool\"", "unknown variant `bool`")]
 #[case::unknown_rule("odata_type = [\"apple\", \"crabApple\"]", "odata = [\"apple\"]", "unknown variant `odata`")]
 #[case::unknown_bound("items = 4,", "item = 4,", "unexpected keys in table: item")]
+#[case::unknown_way_to_read_assignments(
+    "select = true",
+    "assignments = \"count\"",
+    "unknown variant `count`, expected `not_read` or `expand`"
+)]
 #[case::missing_permission("permission = \"Fruit.Read.All\"", "", "missing field `permission`")]
 #[case::no_toml("[[path]]", "[[path", "line 2")]
 fn r08_a_data_file_of_another_shape_is_refused_by_line(#[case] old: &str, #[case] new: &str, #[case] problem: &str) {
@@ -158,4 +179,29 @@ fn a_type_is_found_with_its_path() {
     let (path, known) = registry.find(&"basket".parse().expect("key")).expect("found");
     assert_eq!((path.path.as_str(), known.policy_type.as_str()), ("/fruit/baskets", "basket"));
     assert!(registry.find(&"tray".parse().expect("key")).is_none());
+}
+
+#[test]
+fn a_path_with_an_id_in_it_has_a_parent_that_is_asked_as_its_own_entry_says() {
+    let below =
+        |parent: &str| with("\"/fruit/jams\"\napi_version = \"v1.0\"", &format!("\"{parent}/{{id}}/jams\"\napi_version = \"beta\""));
+    let parent = |text: &str| {
+        let registry = Registry::read(&[("fruit.toml", text)]).expect("right");
+        let (path, _) = registry.find(&"jam".parse().expect("key")).expect("found");
+        (path.path.clone(), path.parent.clone().expect("a parent"))
+    };
+    let (child, own) = parent(&below("/fruit/baskets"));
+    assert_eq!(child, "/fruit/baskets/{id}/jams");
+    assert_eq!((own.path.as_str(), own.page_size, own.select), ("/fruit/baskets", Some(100), true));
+    let (_, foreign) = parent(&below("/fruit/cellars"));
+    assert_eq!((foreign.path.as_str(), foreign.page_size, foreign.select), ("/fruit/cellars", None, false));
+    assert!(registry().paths().iter().all(|path| path.parent.is_none()));
+}
+
+#[test]
+fn a_parent_may_stand_in_a_later_file() {
+    let child = "[[path]]\npath = \"/fruit/baskets/{id}/pips\"\napi_version = \"beta\"\nworkload = \"intune\"\npermission = \"Fruit.Read.All\"\nevidence = [\"made up\"]\n\n\
+                 [[path.type]]\nkey = \"pip\"\nname = \"pip\"\ncategory = \"Fruit\"\nplatform = \"none\"\n";
+    let registry = Registry::read(&[("pips.toml", child), ("fruit.toml", TEXT)]).expect("right");
+    assert_eq!(registry.paths()[0].parent.as_ref().and_then(|parent| parent.page_size), Some(100));
 }

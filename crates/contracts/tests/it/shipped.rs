@@ -37,6 +37,7 @@ fn what_is_off_unless_named() {
         "configurationPolicyTemplate",
         "dataSharingConsent",
         "defaultManagedAppProtection",
+        "depEnrollmentProfile",
         "deviceComplianceScript",
         "deviceCustomAttributeShellScript",
         "deviceHealthScript",
@@ -107,18 +108,6 @@ fn a_path_that_a_tenant_need_not_have_says_so() {
     for path in Registry::builtin().paths().iter().filter(|path| path.workload == Workload::CloudPc) {
         assert!(path.optional_feature, "{}", path.path);
     }
-}
-
-#[rstest]
-#[case("/deviceManagement/configurationPolicies", Some(100))]
-#[case("/deviceManagement/windowsFeatureUpdateProfiles", Some(200))]
-#[case("/deviceManagement/windowsQualityUpdateProfiles", Some(200))]
-#[case("/deviceManagement/windowsQualityUpdatePolicies", Some(200))]
-#[case("/deviceManagement/windowsDriverUpdateProfiles", Some(200))]
-#[case("/deviceManagement/compliancePolicies", None)]
-fn page_sizes_are_those_that_are_known_to_work(#[case] path: &str, #[case] page_size: Option<u32>) {
-    let contract = Registry::builtin().paths().iter().find(|contract| contract.path == path).expect("shipped");
-    assert_eq!(contract.page_size, page_size);
 }
 
 #[test]
@@ -286,6 +275,18 @@ fn there_are_singletons_views_and_types_without_a_name() {
     "androidForWorkSettings",
     Some("android")
 )]
+#[case(
+    "/deviceManagement/depOnboardingSettings/{id}/enrollmentProfiles",
+    r##"{"id":"1_2","@odata.type":"#microsoft.graph.depMacOSEnrollmentProfile","displayName":"n","adminAccountPassword":"p"}"##,
+    "depEnrollmentProfile",
+    Some("macos")
+)]
+#[case(
+    "/deviceManagement/depOnboardingSettings/{id}/enrollmentProfiles",
+    r##"{"id":"1_3","@odata.type":"#microsoft.graph.depTvOSEnrollmentProfile","displayName":"n"}"##,
+    "depEnrollmentProfile",
+    None
+)]
 #[case("/deviceManagement/embeddedSIMActivationCodePools", r#"{"id":"1","displayName":"n"}"#, "embeddedSIMActivationCodePool", None)]
 #[case("/deviceManagement/zebraFotaDeployments", r#"{"id":"1","displayName":"n"}"#, "zebraFotaDeployment", Some("android"))]
 #[case("/deviceManagement/ndesConnectors", r#"{"id":"1","displayName":"n","state":"active"}"#, "ndesConnector", None)]
@@ -347,19 +348,6 @@ fn i18_what_has_no_harmless_name_has_none(#[case] path: &str, #[case] object: &s
     let seen = contract.observe(object).expect("observed");
     assert_eq!(seen.observation.display_name, None);
     assert_eq!(seen.observation.meta.as_str(), kept);
-}
-
-#[test]
-fn r17_a_selected_path_asks_for_nothing_heavy() {
-    for path in Registry::builtin().paths().iter().filter(|path| path.select) {
-        let fields = path.select_fields();
-        assert!(fields.contains(&"id") && fields.is_sorted(), "{}", path.path);
-        for heavy in
-            ["settings", "omaSettings", "settingInstance", "largeIcon", "scriptContent", "conditions", "description", "rule", "assignments"]
-        {
-            assert!(!fields.contains(&heavy), "{}: {heavy}", path.path);
-        }
-    }
 }
 
 #[test]

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lastseen_engine::{Engine, EngineSettings, Event, Observer, SyncError, SyncRequest, enqueue, new_worker_id};
-use lastseen_graph::{GraphClient, Timer};
+use lastseen_engine::{EngineSettings, Event, Observer, SyncError, SyncRequest, enqueue, new_worker_id};
+use lastseen_graph::Timer;
 use lastseen_model::{ErrorCode, Guard, Limits, OnLimit, RunStatus, Trigger};
 use lastseen_store::{ClaimTerms, ManualClock, NewRun, RunDetail, RunQuery, RunRecord, Start, StoreError};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{SHORT, SwiftTimer, World, request, selection};
+use crate::support::{SHORT, World, request, selection};
 use crate::unsteady::Unsteady;
 
 const CONFIGURATION: &str = "deviceConfiguration";
@@ -31,11 +31,11 @@ impl Timer for Patient {
         if duration > SHORT {
             pending::<()>().await;
         }
-        self.0.fetch_add(u64::try_from(duration.as_micros()).expect("a short wait"), Ordering::SeqCst);
+        self.0.fetch_add(u64::try_from(duration.as_nanos()).expect("a short wait"), Ordering::SeqCst);
         tokio::task::yield_now().await;
     }
     fn now(&self) -> Duration {
-        Duration::from_micros(self.0.load(Ordering::SeqCst))
+        Duration::from_nanos(self.0.load(Ordering::SeqCst))
     }
 }
 
@@ -52,8 +52,7 @@ impl Observer for Passing {
 
 /// Syncs, and waits at a limit, over a store that has bad days.
 async fn sync(world: &World, store: &Arc<Unsteady>, settings: EngineSettings, cancel: CancellationToken) -> Result<RunDetail, SyncError> {
-    let graph = GraphClient::new(world.graph.clone(), world.credential(), Arc::new(SwiftTimer::default())).expect("a client");
-    let engine = Engine::new(store.clone(), graph, Arc::new(Patient::default()), new_worker_id(), settings);
+    let engine = world.engine_with(store.clone(), Arc::new(Patient::default()), settings);
     let request = SyncRequest { on_limit: OnLimit::Wait, ..request(&[CONFIGURATION]) };
     engine.sync(&world.scope(), &request, Arc::new(Passing(world.clock.clone())), cancel).await
 }

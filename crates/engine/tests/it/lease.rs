@@ -5,15 +5,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lastseen_engine::{Engine, Silent, SyncError, new_worker_id};
-use lastseen_graph::{GraphClient, Timer};
+use lastseen_engine::{Engine, Silent, SyncError};
+use lastseen_graph::Timer;
 use lastseen_model::{ErrorCode, ListingOutcome, RunStatus};
 use lastseen_simulator::{Fault, FaultAction};
 use lastseen_store::RunQuery;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{ShortWaits, SwiftTimer, World, request};
+use crate::support::{ShortWaits, World, request};
 use crate::unsteady::Unsteady;
 
 const CONFIGURATION: &str = "deviceConfiguration";
@@ -55,8 +55,7 @@ impl Timer for HandTimer {
 /// A run whose one listing hangs, led by hand.
 async fn held(world: &World, timer: &Arc<HandTimer>) -> tokio::task::JoinHandle<Result<lastseen_store::RunDetail, SyncError>> {
     world.simulator.faults().add(Fault::always(FaultAction::Hang).on(&World::path(CONFIGURATION)));
-    let graph = GraphClient::new(world.graph.clone(), world.credential(), Arc::new(SwiftTimer::default())).expect("a client");
-    let engine = Engine::new(world.store.clone(), graph, timer.clone(), new_worker_id(), world.settings.clone());
+    let engine = world.engine_with(world.store.clone(), timer.clone(), world.settings.clone());
     let scope = world.scope();
     let run =
         tokio::spawn(async move { engine.sync(&scope, &request(&[CONFIGURATION]), Arc::new(Silent), CancellationToken::new()).await });
@@ -118,8 +117,7 @@ async fn i11_a_killed_worker_is_reaped_by_the_next_start() {
 
 /// An engine over a store that has bad days, whose short waits are over at once.
 fn over(world: &World, store: &Arc<Unsteady>) -> Engine {
-    let graph = GraphClient::new(world.graph.clone(), world.credential(), Arc::new(SwiftTimer::default())).expect("a client");
-    Engine::new(store.clone(), graph, Arc::new(ShortWaits), new_worker_id(), world.settings.clone())
+    world.engine_with(store.clone(), Arc::new(ShortWaits), world.settings.clone())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,8 +1,11 @@
 //! The engine over a real socket and into a real database.
 
+mod asking;
 mod claim;
+mod credentials;
 mod lease;
 mod support;
 mod sync;
+mod throttled;
 mod unsteady;
 mod worker;

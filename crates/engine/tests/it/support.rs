@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lastseen_contracts::Registry;
-use lastseen_engine::{Engine, EngineSettings, Observer, Silent, SyncRequest, new_worker_id};
-use lastseen_graph::{Credential, Endpoints, GraphClient, GraphSettings, Origin, Timer, TokioTimer};
+use lastseen_engine::{Accesses, Engine, EngineSettings, Observer, Silent, SyncRequest, TenantAccess, new_worker_id};
+use lastseen_graph::{Access, Credential, CredentialProblem, Endpoints, GraphClient, GraphSettings, Origin, Proof, Timer, TokioTimer};
 use lastseen_model::{OnLimit, PolicyType, Reference, Selection, TenantId, Timestamp, Trigger};
 use lastseen_simulator::{Simulator, SimulatorConfig, SizePlan, TenantPlan};
 use lastseen_store::{DatabaseClock, Item, ItemQuery, ManualClock, Missing, MissingAnswer, MissingQuery, RunDetail, Store, TenantScope};
@@ -22,11 +22,11 @@ pub(crate) struct SwiftTimer(AtomicU64);
 #[async_trait]
 impl Timer for SwiftTimer {
     async fn pause(&self, duration: Duration) {
-        self.0.fetch_add(u64::try_from(duration.as_micros()).expect("a short wait"), Ordering::SeqCst);
+        self.0.fetch_add(u64::try_from(duration.as_nanos()).expect("a short wait"), Ordering::SeqCst);
         tokio::task::yield_now().await;
     }
     fn now(&self) -> Duration {
-        Duration::from_micros(self.0.load(Ordering::SeqCst))
+        Duration::from_nanos(self.0.load(Ordering::SeqCst))
     }
 }
 
@@ -49,12 +49,23 @@ impl Timer for ShortWaits {
     }
 }
 
+/// One access for all.
+struct Everyone(Access);
+
+#[async_trait]
+impl Accesses for Everyone {
+    async fn access(&self, _tenant: &TenantAccess) -> Result<Access, CredentialProblem> {
+        Ok(self.0.clone())
+    }
+}
+
 pub(crate) struct World {
     pub(crate) simulator: Simulator,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: ManualClock,
     pub(crate) folder: tempfile::TempDir,
     pub(crate) config: SimulatorConfig,
+    pub(crate) endpoints: Endpoints,
     pub(crate) graph: GraphSettings,
     pub(crate) settings: EngineSettings,
 }
@@ -66,15 +77,28 @@ impl World {
     }
 
     pub(crate) async fn with(tenants: Vec<TenantPlan>) -> Self {
-        let config = SimulatorConfig { tenants, record: true, ..SimulatorConfig::default() };
+        Self::of(SimulatorConfig { tenants, record: true, ..SimulatorConfig::default() }).await
+    }
+
+    /// A world whose simulator is made so.
+    pub(crate) async fn of(config: SimulatorConfig) -> Self {
         let simulator = Simulator::start(config.clone()).await.expect("the simulator starts");
         let folder = tempfile::tempdir().expect("a folder");
         let clock = ManualClock::starting_at("2026-01-12T09:00:00Z".parse::<Timestamp>().expect("a time"));
         let store =
             SqliteStore::open_with_clock(&folder.path().join("lastseen.db"), DatabaseClock::Manual(clock.clone())).await.expect("opens");
         let origin = Origin::parse(&simulator.origin()).expect("an origin");
-        let graph = GraphSettings { endpoints: Endpoints { authority: origin.clone(), graph: origin }, ..GraphSettings::default() };
-        let world = Self { simulator, store: Arc::new(store), clock, folder, config, graph, settings: EngineSettings::default() };
+        let endpoints = Endpoints { authority: origin.clone(), graph: origin };
+        let world = Self {
+            simulator,
+            store: Arc::new(store),
+            clock,
+            folder,
+            config,
+            endpoints,
+            graph: GraphSettings::default(),
+            settings: EngineSettings::default(),
+        };
         world.engine().mirror_registry().await.expect("the registry is written");
         world
     }
@@ -92,14 +116,33 @@ impl World {
         Self::scope_of(self.tenant())
     }
 
-    pub(crate) fn credential(&self) -> Credential {
-        Credential { client_id: self.config.client_id.clone(), secret: self.config.client_secret.clone().into() }
+    /// The simulator's secret for every tenant.
+    pub(crate) fn accesses(&self) -> Arc<dyn Accesses> {
+        Arc::new(Everyone(self.access()))
+    }
+
+    /// How every tenant is reached.
+    pub(crate) fn access(&self) -> Access {
+        let proof = Proof::Secret(self.config.client_secret.clone().into());
+        let credential = Arc::new(Credential { client_id: Some(self.config.client_id.parse().expect("an id")), proof });
+        Access { endpoints: self.endpoints.clone(), credential, requests_at_once: None }
     }
 
     /// An engine as another process would have: its own client, its own worker.
     pub(crate) fn engine(&self) -> Engine {
-        let graph = GraphClient::new(self.graph.clone(), self.credential(), Arc::new(SwiftTimer::default())).expect("a client");
-        Engine::new(self.store.clone(), graph, Arc::new(TokioTimer::default()), new_worker_id(), self.settings.clone())
+        self.engine_with(self.store.clone(), Arc::new(TokioTimer::default()), self.settings.clone())
+    }
+
+    /// The same, over another store, by another clock.
+    pub(crate) fn engine_with(&self, store: Arc<dyn Store>, timer: Arc<dyn Timer>, settings: EngineSettings) -> Engine {
+        let graph = GraphClient::new(self.graph.clone(), Arc::new(SwiftTimer::default())).expect("a client");
+        Engine::new(store, graph, self.accesses(), timer, new_worker_id(), settings)
+    }
+
+    /// The same, which is told by others how tenants are reached.
+    pub(crate) fn engine_by(&self, accesses: Arc<dyn Accesses>) -> Engine {
+        let graph = GraphClient::new(self.graph.clone(), Arc::new(SwiftTimer::default())).expect("a client");
+        Engine::new(self.store.clone(), graph, accesses, Arc::new(TokioTimer::default()), new_worker_id(), self.settings.clone())
     }
 
     pub(crate) async fn sync(&self, types: &[&str]) -> RunDetail {

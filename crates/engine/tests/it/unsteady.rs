@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId};
 use lastseen_store::{
-    Acknowledgement, Claim, ClaimTerms, Enqueued, Explanation, FinishRun, ItemPage, ItemQuery, Lease, ListingFailure, Missing,
+    About, Acknowledgement, Claim, ClaimTerms, Enqueued, Explanation, FinishRun, ItemPage, ItemQuery, Lease, ListingFailure, Missing,
     MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Result, Retention, RunDetail,
     RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord, TenantScope,
 };
@@ -143,6 +143,9 @@ impl Store for Unsteady {
     }
     async fn remove_tenant(&self, scope: &TenantScope) -> Result<Option<Removal>> {
         self.inner.remove_tenant(scope).await
+    }
+    async fn about(&self) -> Result<About> {
+        self.inner.about().await
     }
     async fn start_run(&self, scope: &TenantScope, run: &NewRun, terms: &ClaimTerms) -> Result<Start> {
         self.starts.spoil(self.inner.start_run(scope, run, terms)).await

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use lastseen_engine::{Engine, WorkerEvent, WorkerObserver, WorkerSettings, enqueue, new_worker_id};
-use lastseen_graph::GraphClient;
+use lastseen_engine::{WorkerEvent, WorkerObserver, WorkerSettings, enqueue, new_worker_id};
 use lastseen_model::{CorrelationId, ErrorCode, Guard, Limits, OnLimit, RunId, RunStatus, TenantId, Trigger};
 use lastseen_simulator::{Fault, FaultAction, SizePlan, TenantPlan};
 use lastseen_store::{ClaimTerms, DatabaseClock, Enqueued, NewRun, RunDetail, RunQuery, RunRecord, ScopedType, Start, Store};
@@ -15,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{SHORT, ShortWaits, SwiftTimer, World, key, request, selection};
+use crate::support::{SHORT, ShortWaits, World, key, request, selection};
 use crate::unsteady::Unsteady;
 
 const CONFIGURATION: &str = "deviceConfiguration";
@@ -43,8 +42,7 @@ struct Hired {
 
 impl Hired {
     fn new(world: &World, store: Arc<dyn Store>, settings: WorkerSettings) -> Self {
-        let graph = GraphClient::new(world.graph.clone(), world.credential(), Arc::new(SwiftTimer::default())).expect("a client");
-        let engine = Engine::new(store, graph, Arc::new(ShortWaits), new_worker_id(), world.settings.clone());
+        let engine = world.engine_with(store, Arc::new(ShortWaits), world.settings.clone());
         let (sender, told) = mpsc::unbounded_channel();
         let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
         let tokens = (drain.clone(), stop.clone());

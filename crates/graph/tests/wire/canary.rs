@@ -3,14 +3,18 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use lastseen_contracts::PathContract;
-use lastseen_graph::{Endpoints, GraphClient, GraphSettings, Origin, TokioTimer};
+use lastseen_graph::{
+    Credential, Endpoints, Environment, GraphClient, GraphFailure, GraphSettings, IdentityEndpoint, Origin, Proof, TokioTimer,
+};
 use lastseen_model::ErrorCode;
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::keys;
 use crate::support::*;
 
 /// Everything that is logged, at the finest level, by any library, as text.
@@ -37,6 +41,43 @@ fn log() -> &'static Log {
         tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_ansi(false).with_writer(move || writer.clone()).init();
         log
     })
+}
+
+struct Ways {
+    failures: Vec<GraphFailure>,
+    shown: String,
+    /// What a certificate signed.
+    assertion: String,
+}
+
+/// Signs in by every proof but a secret, well and badly.
+async fn signed_in_by_every_proof(server: &Server, timer: &Arc<FakeTimer>) -> Ways {
+    let client = server.client(timer);
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("assertion");
+    let (mut failures, mut shown) = (Vec::new(), String::new());
+    let header = IdentityEndpoint::app_service(&server.url("/msi/token").into(), "canary-header".into()).expect("loopback");
+    for (credential, content) in [
+        (keys::by_certificate(), "canary"),
+        (Credential { proof: Proof::Federated(file.clone()), ..credential() }, "canary"),
+        (Credential { proof: Proof::Federated(file.clone()), ..credential() }, "canary.canary.canary"),
+        (Credential { client_id: None, proof: Proof::ManagedIdentity(header) }, "canary"),
+    ] {
+        std::fs::write(&file, content).expect("written");
+        server.graph([json(400, r#"{"error":"canary","error_description":"canary"}"#)]);
+        let session = client.session_by(OTHER_TENANT, server.access_by(credential));
+        failures.extend(session.sign_in().await.err());
+        write!(shown, "{:?} {:?}", session.traffic(), session.token_facts().await.map(|facts| facts.roles)).expect("to memory");
+    }
+    let certificate = folder.path().join("app.pfx");
+    std::fs::write(&certificate, "canary").expect("written");
+    let reference = format!("certificate:{},password=env:LASTSEEN_P", certificate.display()).parse().expect("a reference");
+    let password: Environment = Arc::new(|_| Ok(Some("canary-password".into())));
+    let problem = Credential::resolve(reference, credential().client_id, password, Duration::ZERO).await.expect_err("no certificate");
+    write!(shown, "{problem} {problem:?} {:?}", server.access_by(keys::by_certificate())).expect("to memory");
+    let body = server.signed_in().into_iter().find(|request| request.body.contains("client_assertion=")).expect("an assertion").body;
+    let assertion = body.split("client_assertion=").nth(1).and_then(|rest| rest.split('&').next()).expect("an assertion").to_owned();
+    Ways { failures, shown, assertion }
 }
 
 #[tokio::test]
@@ -74,16 +115,21 @@ async fn i17_no_canary_is_in_a_log_at_trace_or_in_anything_that_can_be_shown() {
     let refused = Server::start().await;
     refused.sign_in([json(401, r#"{"error":"canary","error_description":"AADSTS7000215: canary","error_codes":[7000215]}"#)]);
     failures.push(refused.session(&timer).sign_in().await.expect_err("refused"));
+    let ways = signed_in_by_every_proof(&server, &timer).await;
+    failures.extend(ways.failures);
+    shown.push_str(&ways.shown);
     for failure in &failures {
         write!(shown, "{failure} {failure:?} {}", serde_json::to_string(&failure.context).expect("JSON")).expect("to memory");
     }
-    write!(shown, "{:?} {:?} {:?}", credential(), server.settings(), session.traffic()).expect("to memory");
+    write!(shown, "{:?} {:?} {:?}", credential(), server.access(), session.traffic()).expect("to memory");
     let logged = String::from_utf8_lossy(&log.0.lock().expect("whole")).into_owned();
     assert!(logged.contains("Graph answered") && logged.contains("signed in"), "the log is taken");
     assert!(logged.contains("TRACE") || logged.contains("hyper") || logged.contains("reqwest"), "of the libraries, too");
-    let secret = STANDARD.encode("canary-secret");
+    let mut secrets = vec![STANDARD.encode("canary-secret"), ways.assertion];
+    // A line of the key is more than anyone may see.
+    secrets.extend(keys::pem().lines().take_while(|line| !line.contains("END")).skip(1).map(str::to_owned));
     for text in [&shown, &logged] {
-        let caught = text.lines().find(|line| line.to_lowercase().contains("canary") || line.contains(&secret));
+        let caught = text.lines().find(|line| line.to_lowercase().contains("canary") || secrets.iter().any(|secret| line.contains(secret)));
         assert_eq!(caught, None, "a canary is shown");
     }
 }
@@ -91,7 +137,8 @@ async fn i17_no_canary_is_in_a_log_at_trace_or_in_anything_that_can_be_shown() {
 #[test]
 fn a_client_for_the_public_cloud_needs_no_tls_set_up_by_its_caller() {
     // A build without a provider of its own panics here. A system without CA certificates is told so and is no bug.
-    let made = GraphClient::new(GraphSettings::default(), credential(), Arc::new(TokioTimer::new()));
+    let client = GraphClient::new(GraphSettings::default(), Arc::new(TokioTimer::new())).expect("a client");
+    let made = client.prepare(&Endpoints::default());
     assert!(made.is_ok() || made.is_err_and(|error| error.to_string().contains("CA certificates")));
 }
 
@@ -99,12 +146,12 @@ fn a_client_for_the_public_cloud_needs_no_tls_set_up_by_its_caller() {
 async fn a_plain_server_behind_an_https_origin_is_no_connection_and_gets_nothing() {
     let server = Server::start().await;
     let origin = Origin::parse(&server.origin().to_string().replace("http:", "https:")).expect("an origin");
-    let settings =
-        GraphSettings { endpoints: Endpoints { authority: origin.clone(), graph: origin }, max_attempts: 1, ..server.settings() };
-    let Ok(client) = GraphClient::new(settings, credential(), FakeTimer::new()) else {
+    let mut client = server.client_with(GraphSettings { max_attempts: 1, ..GraphSettings::default() }, &FakeTimer::new());
+    client.access.endpoints = Endpoints { authority: origin.clone(), graph: origin };
+    if client.graph.prepare(&client.access.endpoints).is_err() {
         println!("skipped: this system has no CA certificates, so no client for https can be made");
         return;
-    };
+    }
     let failure = session(&client).sign_in().await.expect_err("no TLS there");
     assert_eq!(failure.code, ErrorCode::GraphConnection);
     assert!(server.requests().is_empty());

@@ -85,7 +85,7 @@ async fn i30_the_page_cap_ends_a_listing_as_incomplete_and_a_listing_of_just_so_
             server.graph([server.page(&["1"], Some(&format!("/beta/things?$skiptoken={n}")))]);
         }
         server.graph([server.page(&["1"], None)]);
-        let client = client(GraphSettings { page_cap: 3, ..server.settings() }, &FakeTimer::new());
+        let client = server.client_with(GraphSettings { page_cap: 3, ..GraphSettings::default() }, &FakeTimer::new());
         let listed = list(session(&client).pages(&path("/things"), &[0])).await;
         assert_eq!((listed.code(), listed.pages.len(), listed.whole(), server.asked().len()), (code, 3, code == "none", 3));
     }

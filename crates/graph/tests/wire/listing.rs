@@ -5,10 +5,9 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use lastseen_contracts::{PathContract, PathKind};
-use lastseen_graph::{GraphClient, GraphSettings};
+use lastseen_graph::GraphSettings;
 use lastseen_model::ErrorCode;
 use rstest::rstest;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::support::*;
@@ -71,33 +70,6 @@ async fn select_and_top_are_sent_where_the_contract_says_so_and_only_there() {
 }
 
 #[tokio::test]
-async fn a_path_that_refuses_select_is_asked_without_it_and_remembered_for_its_tenant() {
-    let server = Server::start().await;
-    let client = server.client(&FakeTimer::new());
-    server.graph([answer(400, &[]), server.page(&["1"], None), server.page(&["1"], None), server.page(&["1"], None)]);
-    let first = session(&client);
-    assert!(list(first.pages(&selecting(), &[0])).await.whole());
-    assert_eq!(first.traffic().retries, 1);
-    assert!(list(session(&client).pages(&selecting(), &[0])).await.whole());
-    let other = client.session(tenant(OTHER_TENANT), correlation(), CancellationToken::new());
-    assert!(list(other.pages(&selecting(), &[0])).await.whole());
-    let with_select: Vec<_> = server.asked().iter().map(|request| request.target().contains("$select")).collect();
-    assert_eq!(with_select, [true, false, false, true]);
-    assert!(server.asked().iter().all(|request| request.target().contains("$top=200")));
-}
-
-#[tokio::test]
-async fn a_path_that_refuses_everything_is_a_bad_request_and_not_remembered() {
-    let server = Server::start().await;
-    let client = server.client(&FakeTimer::new());
-    server.graph([answer(400, &[]), answer(400, &[]), server.page(&[], None)]);
-    let failed = list(session(&client).pages(&selecting(), &[0])).await;
-    assert_eq!((failed.code(), failed.pages.len()), ("graph_bad_request", 0));
-    assert!(list(session(&client).pages(&selecting(), &[0])).await.whole());
-    assert!(server.asked()[2].target().contains("$select"));
-}
-
-#[tokio::test]
 async fn a_singleton_is_one_page_with_its_one_object() {
     let server = Server::start().await;
     server.graph([json(200, r#" {"value": 7, "enabled": true} "#)]);
@@ -125,8 +97,8 @@ async fn a_packed_page_reads_as_the_page_and_counts_as_it_came() {
     assert_eq!(session.traffic().bytes_received - before, body.len() as u64);
 }
 
-fn capped(server: &Server) -> GraphClient {
-    client(GraphSettings { body_cap: 1000, depth_cap: 10, ..server.settings() }, &FakeTimer::new())
+fn capped(server: &Server) -> Client {
+    server.client_with(GraphSettings { body_cap: 1000, depth_cap: 10, ..GraphSettings::default() }, &FakeTimer::new())
 }
 
 #[rstest]
@@ -214,7 +186,7 @@ async fn a_feature_that_is_unavailable_after_a_page_stays_that_code_with_the_pag
 }
 
 /// Every way a page can be killed for good, and the code it ends with.
-fn deadly() -> Vec<(Vec<Reply>, &'static str)> {
+pub(crate) fn deadly() -> Vec<(Vec<Reply>, &'static str)> {
     let whole = bytes(200, &[], page_body(&["x"], None).as_bytes());
     let times = |reply: Reply, n: usize| vec![reply; n];
     vec![

@@ -113,8 +113,8 @@ async fn i15_what_passes_is_tried_again_and_what_does_not_ends_in_its_code(#[cas
 #[tokio::test]
 async fn i15_the_time_limit_covers_the_whole_answer(#[case] beginning: &[u8]) {
     let server = Server::start().await;
-    let settings = GraphSettings { request_timeout: Duration::from_millis(200), max_attempts: 2, ..server.settings() };
-    let client = client(settings, &FakeTimer::new());
+    let settings = GraphSettings { request_timeout: Duration::from_millis(200), max_attempts: 2, ..GraphSettings::default() };
+    let client = server.client_with(settings, &FakeTimer::new());
     let session = session(&client);
     session.sign_in().await.expect("signed in");
     server.graph(vec![Reply::Hang(beginning.to_vec()); 2]);
@@ -126,11 +126,11 @@ async fn i15_the_time_limit_covers_the_whole_answer(#[case] beginning: &[u8]) {
 async fn i15_a_graph_that_is_not_there_is_graph_connection() {
     let server = Server::start().await;
     let closed = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let mut settings = server.settings();
-    settings.endpoints.graph = Origin::parse(&format!("http://{}", closed.local_addr().expect("bound"))).expect("loopback");
-    drop(closed);
     let timer = FakeTimer::new();
-    let session = session(&client(settings, &timer));
+    let mut client = server.client(&timer);
+    client.access.endpoints.graph = Origin::parse(&format!("http://{}", closed.local_addr().expect("bound"))).expect("loopback");
+    drop(closed);
+    let session = session(&client);
     let listed = list(session.pages(&path("/things"), &[0])).await;
     assert_eq!((listed.code(), timer.pauses().len()), ("graph_connection", 5));
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use lastseen_graph::{GraphClient, GraphSettings};
+use lastseen_graph::GraphSettings;
 use lastseen_model::ErrorCode;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::*;
 
-fn other(client: &GraphClient) -> lastseen_graph::Session {
+fn other(client: &Client) -> lastseen_graph::Session {
     client.session(tenant(OTHER_TENANT), correlation(), CancellationToken::new())
 }
 
@@ -33,9 +33,9 @@ async fn the_form_is_a_client_credentials_grant_for_graphs_scope_of_the_tenant()
     let scope = server.url("/.default");
     let expected = [
         ("client_id", "client-id"),
-        ("client_secret", "canary-secret &=+%"),
         ("scope", scope.as_str()),
         ("grant_type", "client_credentials"),
+        ("client_secret", "canary-secret &=+%"),
     ];
     assert_eq!(fields, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
 }
@@ -87,7 +87,7 @@ async fn side_by_side_one_token_is_fetched_and_one_refused_secret_is_sent() {
     let server = Server::start().await;
     let client = server.client(&FakeTimer::new());
     server.graph(vec![page_to(&[], None); 8]);
-    let all = |client: &GraphClient| {
+    let all = |client: &Client| {
         let session = session(client);
         (0..8).map(|_| list(session.pages(&path("/things"), &[0]))).collect::<JoinSet<_>>()
     };
@@ -147,10 +147,10 @@ async fn a_token_endpoint_that_is_busy_down_or_gone_is_tried_again() {
 async fn an_authority_that_is_not_there_is_graph_connection() {
     let server = Server::start().await;
     let closed = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let mut settings = server.settings();
-    settings.endpoints.authority = format!("http://{}", closed.local_addr().expect("bound")).parse().expect("loopback");
+    let mut client = server.client(&FakeTimer::new());
+    client.access.endpoints.authority = format!("http://{}", closed.local_addr().expect("bound")).parse().expect("loopback");
     drop(closed);
-    let failure = session(&client(settings, &FakeTimer::new())).sign_in().await.expect_err("nobody is there");
+    let failure = session(&client).sign_in().await.expect_err("nobody is there");
     assert_eq!((failure.code, failure.context.attempts), (ErrorCode::GraphConnection, Some(6)));
 }
 
@@ -182,7 +182,7 @@ async fn a_401_that_a_fresh_token_does_not_cure_is_graph_unauthorized() {
 #[tokio::test]
 async fn a_401_for_many_fetches_one_token_for_all() {
     let server = Server::start().await;
-    let client = client(GraphSettings { tenant_concurrency: 8, ..server.settings() }, &FakeTimer::new());
+    let client = server.client_with(GraphSettings { tenant_concurrency: 8, ..GraphSettings::default() }, &FakeTimer::new());
     let session = session(&client);
     session.sign_in().await.expect("signed in");
     server.graph(vec![answer(401, &[]); 8]);

@@ -1,19 +1,21 @@
-//! A scripted server on a real socket, and a clock that a test moves.
+//! A scripted server on a real socket.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use async_trait::async_trait;
-use lastseen_contracts::{ApiVersion, Paging, PathContract, PathKind, PlatformRule, TypeContract, Workload};
-use lastseen_graph::{Credential, Endpoints, GraphClient, GraphFailure, GraphSettings, Origin, Pages, RawPage, Session, Timer};
+use lastseen_contracts::{ApiVersion, Assignments, Paging, PathContract, PathKind, PlatformRule, TypeContract, Workload};
+use lastseen_graph::{
+    Access, Credential, Endpoints, GraphClient, GraphFailure, GraphSettings, Origin, Pages, Proof, RawPage, Session, Timer,
+};
 use lastseen_model::{ContractHash, ContractVersion, CorrelationId, TenantId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+
+pub(crate) use crate::fake_timer::FakeTimer;
 
 pub(crate) const TENANT: &str = "8c2f0c1e-5a54-4c0e-9d6b-3f1f0f6b7a10";
 pub(crate) const OTHER_TENANT: &str = "22222222-5a54-4c0e-9d6b-3f1f0f6b7a10";
@@ -128,15 +130,41 @@ impl Server {
         page_to(ids, next.map(|target| self.url(target)).as_deref())
     }
 
-    pub(crate) fn settings(&self) -> GraphSettings {
-        GraphSettings { endpoints: Endpoints { authority: self.origin(), graph: self.origin() }, ..GraphSettings::default() }
+    pub(crate) fn endpoints(&self) -> Endpoints {
+        Endpoints { authority: self.origin(), graph: self.origin() }
     }
-    pub(crate) fn client(&self, timer: &Arc<FakeTimer>) -> GraphClient {
-        client(self.settings(), timer)
+    /// The way to this server, with a client secret.
+    pub(crate) fn access(&self) -> Access {
+        self.access_by(credential())
+    }
+    pub(crate) fn access_by(&self, credential: Credential) -> Access {
+        Access { endpoints: self.endpoints(), credential: Arc::new(credential), requests_at_once: None }
+    }
+    pub(crate) fn client(&self, timer: &Arc<FakeTimer>) -> Client {
+        self.client_with(GraphSettings::default(), timer)
+    }
+    pub(crate) fn client_with(&self, settings: GraphSettings, timer: &Arc<FakeTimer>) -> Client {
+        client(settings, self.access(), timer)
     }
     /// A session with default settings.
     pub(crate) fn session(&self, timer: &Arc<FakeTimer>) -> Session {
         session(&self.client(timer))
+    }
+}
+
+/// A client, and the access that a session gets where its test says nothing else.
+pub(crate) struct Client {
+    pub(crate) graph: GraphClient,
+    pub(crate) access: Access,
+}
+
+impl Client {
+    pub(crate) fn session(&self, tenant: TenantId, correlation: CorrelationId, cancel: CancellationToken) -> Session {
+        self.graph.session(tenant, self.access.clone(), correlation, cancel).expect("a session")
+    }
+    /// A session by another access.
+    pub(crate) fn session_by(&self, of: &str, access: Access) -> Session {
+        self.graph.session(tenant(of), access, correlation(), CancellationToken::new()).expect("a session")
     }
 }
 
@@ -241,12 +269,14 @@ pub(crate) fn page_to(ids: &[&str], next: Option<&str>) -> Reply {
 pub(crate) fn path(path: &str) -> PathContract {
     PathContract {
         path: path.into(),
+        parent: None,
         api_version: ApiVersion::Beta,
         kind: PathKind::Collection,
         workload: Workload::Intune,
         permission: "DeviceManagementConfiguration.Read.All".into(),
         page_size: None,
         select: false,
+        assignments: Assignments::NotRead,
         paging: Paging::Token,
         optional_feature: false,
         evidence: Vec::new(),
@@ -266,12 +296,12 @@ pub(crate) fn path(path: &str) -> PathContract {
 }
 
 pub(crate) fn credential() -> Credential {
-    Credential { client_id: "client-id".into(), secret: "canary-secret &=+%".into() }
+    Credential { client_id: Some("client-id".parse().expect("an id")), proof: Proof::Secret("canary-secret &=+%".into()) }
 }
 
-pub(crate) fn client(settings: GraphSettings, timer: &Arc<FakeTimer>) -> GraphClient {
+pub(crate) fn client(settings: GraphSettings, access: Access, timer: &Arc<FakeTimer>) -> Client {
     let timer: Arc<dyn Timer> = Arc::<FakeTimer>::clone(timer);
-    GraphClient::new(settings, credential(), timer).expect("a client")
+    Client { graph: GraphClient::new(settings, timer).expect("a client"), access }
 }
 
 pub(crate) fn tenant(text: &str) -> TenantId {
@@ -282,7 +312,7 @@ pub(crate) fn correlation() -> CorrelationId {
     CORRELATION.parse().expect("a GUID")
 }
 
-pub(crate) fn session(client: &GraphClient) -> Session {
+pub(crate) fn session(client: &Client) -> Session {
     client.session(tenant(TENANT), correlation(), CancellationToken::new())
 }
 
@@ -326,52 +356,5 @@ pub(crate) async fn list(mut pages: Pages) -> Listed {
                 return Listed { failure: Some(failure), ..listed };
             }
         }
-    }
-}
-
-/// A clock that moves by what is waited for, or only when the test moves it.
-pub(crate) struct FakeTimer {
-    now: watch::Sender<Duration>,
-    by_hand: bool,
-    pauses: watch::Sender<Vec<Duration>>,
-}
-
-impl FakeTimer {
-    /// Every wait is over at once, and moves the clock on.
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { now: watch::Sender::new(Duration::ZERO), by_hand: false, pauses: watch::Sender::default() })
-    }
-    /// Waits end when the test says so.
-    pub(crate) fn by_hand() -> Arc<Self> {
-        Arc::new(Self { now: watch::Sender::new(Duration::ZERO), by_hand: true, pauses: watch::Sender::default() })
-    }
-    pub(crate) fn advance(&self, by: Duration) {
-        self.now.send_modify(|now| *now += by);
-    }
-    /// Every wait that was asked for until now.
-    pub(crate) fn pauses(&self) -> Vec<Duration> {
-        self.pauses.borrow().clone()
-    }
-    /// Returns when so many waits were asked for in all.
-    pub(crate) async fn until_paused(&self, times: usize) {
-        self.pauses.subscribe().wait_for(|pauses| pauses.len() >= times).await.expect("the clock is here");
-    }
-}
-
-#[async_trait]
-impl Timer for FakeTimer {
-    async fn pause(&self, duration: Duration) {
-        let mut now = self.now.subscribe();
-        let until = *now.borrow() + duration;
-        self.pauses.send_modify(|pauses| pauses.push(duration));
-        if self.by_hand {
-            now.wait_for(|now| *now >= until).await.expect("the clock is here");
-        } else {
-            self.advance(duration);
-            tokio::task::yield_now().await;
-        }
-    }
-    fn now(&self) -> Duration {
-        *self.now.borrow()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use crate::support::{Client, TYPE, collections, policy_type, small, target};
+use crate::support::{Client, TYPE, children, collections, fault_path, policy_type, small, target, targets};
 use lastseen_contracts::{Paging, PathKind, Registry};
 use lastseen_simulator::{CANARIES, Simulator, SimulatorConfig, SizePlan, TenantPlan};
 use serde_json::Value;
@@ -28,8 +28,12 @@ async fn every_object_is_of_the_type_it_was_made_for_and_keeps_its_name() {
         let objects: Vec<Value> = match path.kind {
             PathKind::Singleton => vec![client.get(&target).await.json()],
             PathKind::Collection => {
-                let pages = client.pages(&target).await;
-                pages.iter().flat_map(|page| page.json()["value"].as_array().expect("an array").clone()).collect()
+                let mut objects = Vec::new();
+                for target in targets(&simulator, tenant, path) {
+                    let pages = client.pages(&target).await;
+                    objects.extend(pages.iter().flat_map(|page| page.json()["value"].as_array().expect("an array").clone()));
+                }
+                objects
             }
         };
         let mut observed: Vec<(String, String, Option<String>)> = Vec::new();
@@ -57,12 +61,13 @@ async fn every_object_is_of_the_type_it_was_made_for_and_keeps_its_name() {
 
 #[tokio::test]
 async fn i17_i18_what_must_not_survive_is_really_there() {
-    let (simulator, client, _) = small(40).await;
+    let (simulator, client, tenant) = small(40).await;
     let mut bodies = client.token.clone();
     for path in Registry::builtin().paths() {
-        let target = format!("/{}{}", path.api_version.as_str(), path.path);
-        for page in client.pages(&target).await {
-            bodies.push_str(&page.body);
+        for target in targets(&simulator, tenant, path) {
+            for page in client.pages(&target).await {
+                bodies.push_str(&page.body);
+            }
         }
     }
     let never_listed = ["canary-graph-error", "canary-sign-in-error", "canary-garbage", "canary-client-secret", "canary-script-body"];
@@ -136,6 +141,100 @@ async fn a_next_link_is_encoded_twice_and_only_works_verbatim() {
 }
 
 #[tokio::test]
+async fn a_top_limit_and_pages_that_are_too_large_can_be_set_for_a_path() {
+    let (simulator, client, _) = small(60).await;
+    simulator.world().set_page_limit(None);
+    let (compliance, path) = (target("deviceCompliancePolicy"), fault_path("deviceCompliancePolicy"));
+    let status = async |query: &str| client.get(&format!("{compliance}{query}")).await.status;
+
+    simulator.world().limit_top(&path, Some(50));
+    let refused = client.get(&format!("{compliance}?$top=51")).await;
+    assert_eq!((refused.status, refused.error_code().as_str()), (400, "BadRequest"));
+    assert!(refused.body.contains("The limit of '50' for Top query has been exceeded."), "{}", refused.body);
+    assert_eq!((status("?$top=50").await, status("").await), (200, 200));
+    simulator.world().limit_top(&path, None);
+    assert_eq!(status("?$top=51").await, 200);
+
+    simulator.world().fail_large_pages(&path, Some(50));
+    assert_eq!((status("?$top=51").await, status("?$top=50").await, status("").await), (500, 200, 500));
+    simulator.world().fail_large_pages(&path, None);
+    assert_eq!(status("").await, 200);
+    simulator.shutdown().await;
+}
+
+#[tokio::test]
+async fn i26_assignments_come_only_when_they_are_expanded_and_some_come_with_a_link_to_more() {
+    let (simulator, client, _) = small(30).await;
+    let objects = async |query: &str| {
+        let pages = client.pages(&format!("{}{query}", target(TYPE))).await;
+        pages.iter().flat_map(|page| page.json()["value"].as_array().expect("an array").clone()).collect::<Vec<Value>>()
+    };
+    assert!(objects("").await.iter().all(|object| object.get("assignments").is_none()));
+    let expanded = objects("?$expand=assignments").await;
+    let counts: BTreeSet<usize> = expanded.iter().map(|object| object["assignments"].as_array().expect("a list").len()).collect();
+    assert_eq!(counts, [0, 1, 2, 3].into());
+    let more = expanded.iter().filter(|object| object.get("assignments@odata.nextLink").is_some()).count();
+    assert!(more > 0 && more < expanded.len() / 4, "{more}");
+    let selected = objects("?$select=id&$expand=assignments").await;
+    assert!(selected.iter().all(|object| object.get("assignments").is_some() && object.get("description").is_none()));
+    assert_eq!(objects("?$expand=assignments&$top=3").await, expanded, "the links ask for them, too");
+
+    let refused = async |target: String| client.get(&format!("{target}?$expand=assignments")).await;
+    assert_eq!(refused(target("mobileApp")).await.error_code(), "BadRequest", "where no contract says so");
+    simulator.world().refuse_expand(&fault_path(TYPE), true);
+    assert_eq!(refused(target(TYPE)).await.status, 400);
+    simulator.world().refuse_expand(&fault_path(TYPE), false);
+    assert_eq!(refused(target(TYPE)).await.status, 200);
+    simulator.shutdown().await;
+}
+
+#[tokio::test]
+async fn each_child_is_in_the_collection_of_one_parent() {
+    let (simulator, client, tenant) = small(23).await;
+    assert!(!children().is_empty());
+    for (path, _) in children() {
+        let mut listed = Vec::new();
+        for target in targets(&simulator, tenant, path) {
+            listed.extend(client.all_ids(&target).await);
+        }
+        let held: BTreeSet<String> =
+            path.types.iter().flat_map(|of| simulator.world().list(tenant, &of.policy_type)).map(|(id, _)| id).collect();
+        assert_eq!(listed.len(), 23 * path.types.len(), "{}", path.path);
+        assert_eq!(listed.into_iter().collect::<BTreeSet<_>>(), held, "{}", path.path);
+    }
+    simulator.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_parent_that_goes_takes_its_children_along_and_one_that_comes_has_none() {
+    let (simulator, client, tenant) = small(4).await;
+    let (path, parent) = children().into_iter().next().expect("one");
+    let child = &path.types[0].policy_type;
+    simulator.world().set_size(tenant, child, 12).expect("a known type");
+    let before = targets(&simulator, tenant, path);
+    let first = client.all_ids(&before[0]).await;
+    assert_eq!((before.len(), first.len()), (4, 3));
+
+    let (gone, _) = simulator.world().list(tenant, &parent.policy_type).remove(0);
+    simulator.world().remove(tenant, &parent.policy_type, &gone).expect("it is there");
+    assert_eq!(client.get(&before[0]).await.status, 404);
+    let left = simulator.world().list(tenant, child);
+    assert_eq!(left.len(), 9);
+    assert!(left.iter().all(|(id, _)| !first.contains(id)));
+
+    let second = client.all_ids(&before[1]).await;
+    let new = simulator.world().add(tenant, &parent.policy_type, 1).expect("added").remove(0);
+    let after = targets(&simulator, tenant, path);
+    assert!(after.last().is_some_and(|target| target.contains(&new)));
+    assert!(client.all_ids(&after[3]).await.is_empty());
+    assert_eq!(client.all_ids(&before[1]).await, second, "no child moves");
+    simulator.world().restore(tenant, &parent.policy_type, &gone).expect("it was there");
+    assert_eq!(client.all_ids(&before[0]).await, first);
+    assert_eq!(client.get(&before[0].replace(&gone, "stranger")).await.status, 404);
+    simulator.shutdown().await;
+}
+
+#[tokio::test]
 async fn select_is_honoured_where_the_contract_says_so_and_refused_on_demand() {
     let (simulator, client, _) = small(3).await;
     let selected = client.get(&format!("{}?$select=id,name&$top=2", target(TYPE))).await.json();
@@ -147,12 +246,12 @@ async fn select_is_honoured_where_the_contract_says_so_and_refused_on_demand() {
     let whole = client.get(&format!("/{}{}?$select=id", ignoring.api_version.as_str(), ignoring.path)).await.json();
     assert!(whole["value"][0].get("description").is_some());
 
-    simulator.world().refuse_select(&crate::support::fault_path(TYPE), true);
+    simulator.world().refuse_select(&fault_path(TYPE), true);
     let refused = client.get(&format!("{}?$select=id", target(TYPE))).await;
     assert_eq!((refused.status, refused.error_code().as_str()), (400, "BadRequest"));
     assert!(refused.body.contains("Could not find a property named"));
     assert_eq!(client.get(&target(TYPE)).await.status, 200);
-    simulator.world().refuse_select(&crate::support::fault_path(TYPE), false);
+    simulator.world().refuse_select(&fault_path(TYPE), false);
     assert_eq!(client.get(&format!("{}?$select=id", target(TYPE))).await.status, 200);
     simulator.shutdown().await;
 }
@@ -232,7 +331,7 @@ async fn requests_are_counted_and_recorded_with_what_they_carried() {
     let counts = simulator.counts();
     assert_eq!((counts.requests, counts.token_requests, counts.not_get, counts.throttled), (3, 1, 0, 0));
     assert_eq!(counts.by_method, [("GET".to_owned(), 2), ("POST".to_owned(), 1)].into());
-    assert_eq!(counts.by_path, [("(other)".to_owned(), 1), (crate::support::fault_path(TYPE), 1), ("token".to_owned(), 1)].into());
+    assert_eq!(counts.by_path, [("(other)".to_owned(), 1), (fault_path(TYPE), 1), ("token".to_owned(), 1)].into());
     assert_eq!(counts.by_status, [(200, 2), (400, 1)].into());
     assert!(counts.bytes_sent > reply.body.len() as u64);
 

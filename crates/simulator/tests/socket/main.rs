@@ -2,6 +2,7 @@
 
 mod faults;
 mod listing;
+mod proofs;
 mod sign_in;
 mod support;
 mod world;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lastseen_contracts::{PathContract, PathKind, Registry};
+use lastseen_contracts::{PARENT_ID, PathContract, PathKind, Registry, TypeContract};
 use lastseen_model::{PolicyType, TenantId};
 use lastseen_simulator::{Simulator, SimulatorConfig, SizePlan, TenantPlan};
 use serde_json::Value;
@@ -66,7 +66,10 @@ impl Client {
         ];
         for (name, value) in changed {
             form.retain(|(known, _)| known != name);
-            form.push((name, value));
+            // An empty secret is none.
+            if (*name, *value) != ("client_secret", "") {
+                form.push((name, value));
+            }
         }
         let url = format!("{}/{tenant}/oauth2/v2.0/token", self.origin);
         Self::read(self.http.post(url).form(&form)).await
@@ -135,10 +138,32 @@ pub(crate) fn fault_path(key: &str) -> String {
     Registry::builtin().find(&policy_type(key)).expect("a known type").0.path.clone()
 }
 
+/// The registry's collections, but for those that each object of a parent has: [`children`].
 pub(crate) fn collections() -> Vec<&'static PathContract> {
-    let paths: Vec<_> = Registry::builtin().paths().iter().filter(|path| path.kind == PathKind::Collection).collect();
+    let paths: Vec<_> =
+        Registry::builtin().paths().iter().filter(|path| path.kind == PathKind::Collection && path.parent.is_none()).collect();
     assert!(paths.len() > 20, "the registry is there");
     paths
+}
+
+/// The registry's collections that each object of a parent has, with a type of each parent.
+pub(crate) fn children() -> Vec<(&'static PathContract, &'static TypeContract)> {
+    let registry = Registry::builtin();
+    let parent =
+        |path: &PathContract| registry.paths().iter().find(|other| Some(&other.path) == path.parent.as_ref().map(|parent| &parent.path));
+    registry.paths().iter().filter_map(|path| Some((path, parent(path)?.types.last()?))).collect()
+}
+
+/// Where the collections of a path are: one target, or one for each parent that is there.
+pub(crate) fn targets(simulator: &Simulator, tenant: TenantId, path: &PathContract) -> Vec<String> {
+    let target = format!("/{}{}", path.api_version.as_str(), path.path);
+    match children().into_iter().find(|(child, _)| child.path == path.path) {
+        None => vec![target],
+        Some((_, parent)) => {
+            let ids = simulator.world().list(tenant, &parent.policy_type).into_iter().map(|(id, _)| id);
+            ids.map(|id| target.replace(PARENT_ID, &id)).collect()
+        }
+    }
 }
 
 /// Waits for something that another task is about to do.

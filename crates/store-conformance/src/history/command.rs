@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use lastseen_model::{ExternalId, Guard, PolicyType, RunId, TenantId};
 use lastseen_store::{
-    Acknowledgement, ClaimTerms, FinishRun, ListingFailure, NewRun, PageRecord, PageStored, Pruned, Reaped, Removal, Retention, RunDetail,
-    TenantChange, TenantRecord,
+    Acknowledgement, ClaimTerms, FinishRun, ListingFailure, NewRun, PageRecord, PageStored, Pruned, Purged, Reaped, Removal, Retention,
+    RunDetail, TenantChange, TenantRecord,
 };
 
 use crate::model::{ClaimSaid, Model, Refusal, StartSaid};
@@ -43,6 +43,8 @@ pub(crate) enum Command {
     SetTenant(TenantChange),
     /// `remove_tenant`
     RemoveTenant,
+    /// The owner's `purge`
+    Purge,
 }
 
 /// What came of a command.
@@ -74,6 +76,10 @@ pub(crate) enum Effect {
     Tenant(Box<TenantRecord>),
     /// What a removal did.
     Removed(Option<Removal>),
+    /// What a purge took away.
+    Purged(Purged),
+    /// The running run that keeps a purge away.
+    Busy(RunId),
     /// Nothing was written.
     Refused(Refusal),
 }
@@ -118,6 +124,7 @@ impl Model {
             Command::Prune(retention) => Effect::Pruned(self.prune(tenant, retention)),
             Command::SetTenant(change) => Effect::Tenant(Box::new(self.set_tenant(tenant, change))),
             Command::RemoveTenant => Effect::Removed(self.remove_tenant(tenant)),
+            Command::Purge => self.purge(tenant).map_or_else(Effect::Busy, Effect::Purged),
         }
     }
 }

@@ -94,6 +94,10 @@ impl<'a> Database<'a> {
             Command::Prune(retention) => store.prune(&scope, retention).await.map(Effect::Pruned),
             Command::SetTenant(change) => store.set_tenant(&scope, change).await.map(|record| Effect::Tenant(Box::new(record))),
             Command::RemoveTenant => store.remove_tenant(&scope).await.map(Effect::Removed),
+            Command::Purge => match self.under_test.purge(&scope).await {
+                Err(StoreError::TenantBusy { run }) => Ok(Effect::Busy(run)),
+                purged => purged.map(Effect::Purged),
+            },
         };
         (effect.unwrap_or_else(|error| Effect::Refused(refusal(&error))), run_no)
     }

@@ -55,6 +55,8 @@ pub(crate) enum Op {
     RemoveTenant { tenant: u8 },
     /// A tenant is changed, or brought back; with a limit of its own, without one, or with the one it has.
     SetTenant { tenant: u8, runs_at_once: Edit<u32> },
+    /// A tenant is taken away with all it had.
+    Purge { tenant: u8 },
     /// Retention.
     Prune { tenant: u8, keep_runs: Option<u8>, older_than: Option<u8> },
 }
@@ -140,6 +142,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (0u8..5, any::<bool>()).prop_map(|(policy_type, hash)| Op::Contract { policy_type, hash }),
         3 => (tenant(), any::<u8>()).prop_map(|(tenant, item)| Op::Acknowledge { tenant, item }),
         1 => (tenant(), any::<u8>()).prop_map(|(tenant, item)| Op::Unacknowledge { tenant, item }),
+        1 => prop_oneof![1 => Just(0u8), 4 => Just(1u8)].prop_map(|tenant| Op::Purge { tenant }),
         2 => tenant().prop_map(|tenant| Op::RemoveTenant { tenant }),
         3 => (tenant(), prop_oneof![3 => (1u32..4).prop_map(Edit::Set), 2 => Just(Edit::Clear), 2 => Just(Edit::Leave)])
             .prop_map(|(tenant, runs_at_once)| Op::SetTenant { tenant, runs_at_once }),

@@ -177,6 +177,7 @@ impl<'a> Player<'a> {
                 let Some((policy_type, external_id)) = self.pick_item(*tenant, *item) else { return Ok(()) };
                 self.send(*tenant, Command::Unacknowledge(policy_type, external_id)).await.map(|_| ())
             }
+            Op::Purge { tenant } => self.send(*tenant, Command::Purge).await.map(|_| ()),
             Op::RemoveTenant { tenant } => self.send(*tenant, Command::RemoveTenant).await.map(|_| ()),
             Op::SetTenant { tenant, runs_at_once } => {
                 let runs_at_once = *runs_at_once;

@@ -42,6 +42,10 @@ impl Tally {
             if item.acknowledged_at.is_some() {
                 self.met("acknowledged");
             }
+            self.met(format!("possible successors: {}", item.possible_successors.len()));
+            if item.possible_successors.iter().any(|other| other.external_id != item.external_id) {
+                self.met("possible successor: under a new id");
+            }
         }
         for row in &said.coverage {
             self.met(format!("outcome: {}", row.outcome));
@@ -76,7 +80,10 @@ impl Tally {
             Effect::Page(lastseen_store::PageStored::Stored { changed, .. }) if *changed > 0 => self.met("page: changed"),
             Effect::Removed(Some(removal)) if !removal.cancelled.is_empty() => self.met(REMOVED_WITH_PENDING),
             Effect::Removed(Some(removal)) if !removal.running.is_empty() => self.met(REMOVED_WITH_RUNNING),
+            Effect::Busy(_) => self.met("purge: refused"),
+            Effect::Purged(purged) if purged.rows("catalogue") > 0 => self.met("purge: items"),
             Effect::Page(_)
+            | Effect::Purged(_)
             | Effect::Reaped(_)
             | Effect::Removed(_)
             | Effect::Tenant(_)
@@ -111,6 +118,11 @@ impl Tally {
             "missing_since: a run",
             "missing_since: none",
             "acknowledged",
+            "possible successors: 0",
+            "possible successors: 1",
+            "possible successors: 2",
+            "possible successors: 3",
+            "possible successor: under a new id",
             PASSED_OVER,
             "start: claimed",
             "start: waiting",
@@ -120,6 +132,8 @@ impl Tally {
             "refused: LeaseLost",
             "refused: OutOfOrder",
             "refused: TenantRemoved",
+            "purge: items",
+            "purge: refused",
             REMOVED_WITH_PENDING,
             REMOVED_WITH_RUNNING,
             "reaped: failed",

@@ -12,6 +12,8 @@ use crate::world;
 const IDS: [&str; 7] = ["a", "A", "b%", "b_", "ü/漢字 🦀", "9", "10"];
 /// An id that every type may have, each for an object of its own.
 const TWIN: u8 = 7;
+/// The id of an object without a name.
+const NAMELESS: u8 = 6;
 
 /// The objects, by the type they came with and the place of their id: the type they are of now, and their edition.
 pub(super) struct Tenancy(BTreeMap<(u8, u8), (u8, u8)>);
@@ -25,18 +27,25 @@ impl Tenancy {
     /// What a listing of a type sees of the objects that the mask lets through.
     pub(super) fn observe(&self, scoped: &ScopedType, mask: u16) -> Vec<Observation> {
         let seen = self.seen(scoped.policy_type.as_str(), mask);
-        seen.map(|(id, edition)| world::observation(&scoped.contract_version, &id, edition)).collect()
+        seen.map(|(place, edition)| {
+            // Objects of several types have one name, as those that Microsoft moved have, and some have none.
+            let name = format!("Policy {}, edition {edition}", place.1);
+            let platform = [None, Some("windows")][usize::from(edition) % 2];
+            let name = Some(name.as_str()).filter(|_| place.1 != NAMELESS);
+            world::named(&scoped.contract_version, &id_of(place), edition, name, platform)
+        })
+        .collect()
     }
 
     /// The ids of a type's objects that the mask lets through.
     pub(super) fn ids(&self, policy_type: &str, mask: u16) -> impl Iterator<Item = ExternalId> {
-        self.seen(policy_type, mask).map(|(id, _)| world::id(&id))
+        self.seen(policy_type, mask).map(|(place, _)| world::id(&id_of(place)))
     }
 
-    fn seen(&self, policy_type: &str, mask: u16) -> impl Iterator<Item = (String, u8)> {
+    fn seen(&self, policy_type: &str, mask: u16) -> impl Iterator<Item = ((u8, u8), u8)> {
         let of_type = self.0.iter().filter(move |(_, (now, _))| world::TYPES[usize::from(*now)].0 == policy_type);
         let seen = of_type.filter(move |((home, id), _)| mask >> ((home * 3 + id) % 16) & 1 == 1);
-        seen.map(|(place, (_, edition))| (id_of(*place), *edition))
+        seen.map(|(place, (_, edition))| (*place, *edition))
     }
 
     /// Something changes.

@@ -6,9 +6,12 @@ use lastseen_model::missing::Facts;
 use lastseen_model::{
     Category, Confidence, ExternalId, ListingOutcome, Ordinal, PolicyType, Reference, RunId, RunStatus, SelectionHash, SequenceNo, TenantId,
 };
-use lastseen_store::{Coverage, Item, ListingRecord, MissingItem, ReferenceRun, RunDetail, RunRecord, SelectionRecord, SightingRow};
+use lastseen_store::{
+    Coverage, Item, ListingRecord, MissingItem, PossibleSuccessor, ReferenceRun, RunDetail, RunRecord, SUCCESSORS_NAMED, SelectionRecord,
+    SightingRow,
+};
 
-use super::{Key, Listing, Model, Run, Tenant};
+use super::{ItemRow, Key, Listing, Model, Run, Tenant};
 
 /// The answer about missing; nothing where there is no baseline.
 #[derive(Debug, Clone, PartialEq)]
@@ -206,6 +209,7 @@ impl Model {
                 missing_since: since.and_then(|run| run.record.finished_at),
                 missing_since_run_id: since.map(|run| run.record.run_id),
                 acknowledged_at: tenant.acknowledged_at(&key),
+                possible_successors: tenant.possible_successors(&key, sighting.no),
                 policy_type: key.0,
                 external_id: key.1,
             })
@@ -236,6 +240,28 @@ impl Tenant {
     fn seen_as_other_type(&self, key: &Key) -> Option<SequenceNo> {
         let others = self.items.keys().filter(|other| other.1 == key.1 && other.0 != key.0);
         others.filter_map(|other| self.last_sighting(other)).map(|sighting| sighting.no).max()
+    }
+}
+
+impl Tenant {
+    /// What an item may live on as that was last seen with this number.
+    fn possible_successors(&self, key: &Key, last_no: SequenceNo) -> Vec<PossibleSuccessor> {
+        let Some(gone) = self.items.get(key).filter(|item| item.observation.display_name.is_some()) else { return Vec::new() };
+        let alike = |other: &(&Key, &ItemRow)| {
+            let (one, two) = (&gone.observation, &other.1.observation);
+            other.0.0 != key.0 && one.display_name == two.display_name && one.platform == two.platform
+        };
+        let first_no = |item: &ItemRow| self.runs.iter().find(|run| run.record.run_id == item.first_seen_run_id)?.no;
+        let since = self.items.iter().filter(alike).filter_map(|(other, item)| Some((first_no(item)?, other, item)));
+        let mut since: Vec<(SequenceNo, &Key, &ItemRow)> = since.filter(|(no, _, _)| *no > last_no).collect();
+        since.sort_by_key(|(no, other, _)| (*no, *other));
+        let named = since.into_iter().take(SUCCESSORS_NAMED).map(|(_, other, item)| PossibleSuccessor {
+            policy_type: other.0.clone(),
+            external_id: other.1.clone(),
+            first_seen_at: item.first_seen_at,
+            first_seen_run_id: item.first_seen_run_id,
+        });
+        named.collect()
     }
 }
 

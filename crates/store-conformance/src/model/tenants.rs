@@ -1,7 +1,10 @@
 //! Tenants: known, changed, removed.
 
+use std::collections::BTreeSet;
+
+use lastseen_model::error_code::RUN_ERRORS_KEPT;
 use lastseen_model::{ErrorCode, RunId, RunStatus, TenantId, Timestamp};
-use lastseen_store::{Change, Removal, TenantChange, TenantRecord};
+use lastseen_store::{Change, Purged, PurgedTable, Removal, TenantChange, TenantRecord};
 
 use super::{Model, Run, Tenant};
 
@@ -54,6 +57,42 @@ impl Model {
         let pending = |run: &&mut Run| run.record.status == RunStatus::Pending;
         known.runs.iter_mut().filter(pending).for_each(|run| run.skip(ErrorCode::Cancelled, now));
         Some(removal)
+    }
+}
+
+impl Model {
+    /// Takes a tenant away; or the running run that keeps it here.
+    pub(crate) fn purge(&mut self, tenant: TenantId) -> Result<Purged, RunId> {
+        let known = self.tenants.get(&tenant);
+        let held = |run: &&Run| run.record.status == RunStatus::Running && self.now < run.expires;
+        if let Some(run) = known.and_then(|known| known.runs.iter().find(held)) {
+            return Err(run.record.run_id);
+        }
+        let rows = |of: fn(&Tenant) -> usize| known.map_or(0, of) as u64;
+        let tables = vec![
+            PurgedTable { table: "acknowledgements", rows: rows(|known| known.notes.len()) },
+            PurgedTable { table: "listings", rows: rows(|known| known.runs.iter().map(Run::listings_kept).sum()) },
+            PurgedTable {
+                table: "run_errors",
+                rows: rows(|known| known.runs.iter().map(|run| run.errors.len().min(RUN_ERRORS_KEPT)).sum()),
+            },
+            PurgedTable { table: "catalogue", rows: rows(|known| known.items.len()) },
+            PurgedTable { table: "ordinals", rows: rows(|known| known.items.keys().map(|key| &key.0).collect::<BTreeSet<_>>().len()) },
+            PurgedTable { table: "sync_runs", rows: rows(|known| known.runs.len()) },
+            PurgedTable {
+                table: "selections",
+                rows: rows(|known| known.runs.iter().map(|run| run.record.selection_hash).collect::<BTreeSet<_>>().len()),
+            },
+            PurgedTable { table: "tenants", rows: rows(|_| 1) },
+        ];
+        self.tenants.remove(&tenant);
+        Ok(Purged { tables })
+    }
+}
+
+impl Run {
+    fn listings_kept(&self) -> usize {
+        self.listings.iter().filter(|listing| !listing.dropped).count()
     }
 }
 

@@ -1,11 +1,13 @@
 //! The embedded store, to be held against.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use lastseen_store::{DatabaseClock, ManualClock, Store};
+use lastseen_model::TenantId;
+use lastseen_store::{DatabaseClock, ManualClock, Purged, Store, StoreError, TenantScope};
 use lastseen_store_conformance::{Backend, TestDatabase};
 use lastseen_store_sqlite::SqliteStore;
 use serde_json::{Map, Value};
@@ -53,6 +55,14 @@ impl TestDatabase for File {
     // What two databases are compared by is what the verbs say; the rest is asked of this one where it is tested.
     async fn view(&self, view: &str) -> Vec<Map<String, Value>> {
         panic!("nobody asks this database for {view}")
+    }
+
+    async fn purge(&self, scope: &TenantScope) -> Result<Purged, StoreError> {
+        self.store.purge(scope).await
+    }
+
+    async fn rows_of(&self, tenant: TenantId) -> BTreeMap<String, Vec<String>> {
+        panic!("nobody asks this database for the rows of {tenant}")
     }
 
     async fn execute(&self, sql: &str) -> Result<(), Box<dyn Error + Send + Sync>> {

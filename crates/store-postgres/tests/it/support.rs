@@ -1,14 +1,16 @@
 //! A database of its own for each test, in the cluster that `cargo xtask test` starts.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use lastseen_store::{DatabaseClock, ManualClock, Store};
+use lastseen_model::TenantId;
+use lastseen_store::{DatabaseClock, ManualClock, Purged, Store, StoreError, TenantScope};
 use lastseen_store_conformance::{Backend, TestDatabase};
-use lastseen_store_postgres::{PoolSettings, PostgresAddress, PostgresStore, migrate};
+use lastseen_store_postgres::{PoolSettings, PostgresAddress, PostgresStore, migrate, purge_with_clock};
 use lastseen_test_postgres::{APP_ROLE, OWNER_ROLE, Shared};
 use serde_json::{Map, Value};
 use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions, PgRow};
@@ -164,6 +166,24 @@ impl TestDatabase for UnderTest {
             other => panic!("a row is an object, not {other}"),
         };
         rows.expect("the view's rows").iter().map(object).collect()
+    }
+
+    async fn purge(&self, scope: &TenantScope) -> Result<Purged, StoreError> {
+        let clock = DatabaseClock::Manual(self.clock.clone());
+        purge_with_clock(&self.database.address(OWNER_ROLE), scope, clock).await
+    }
+
+    async fn rows_of(&self, tenant: TenantId) -> BTreeMap<String, Vec<String>> {
+        let tables = "SELECT c.relname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'
+                      WHERE c.relkind IN ('r', 'p') AND c.relnamespace = current_schema()::regnamespace";
+        let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&self.superuser).await.expect("tables");
+        let mut rows = BTreeMap::new();
+        for table in tables {
+            let of_tenant = AssertSqlSafe(format!("SELECT t::text FROM {table} t WHERE tenant_id = $1::uuid ORDER BY 1"));
+            let found = sqlx::query_scalar(of_tenant).bind(tenant.to_string()).fetch_all(&self.superuser).await.expect("rows");
+            rows.insert(table, found);
+        }
+        rows
     }
 
     async fn execute(&self, sql: &str) -> Result<(), Box<dyn Error + Send + Sync>> {

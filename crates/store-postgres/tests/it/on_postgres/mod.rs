@@ -3,6 +3,7 @@
 mod conformance;
 mod differential;
 mod plans;
+mod purge;
 mod reaping;
 mod schema;
 mod walls;

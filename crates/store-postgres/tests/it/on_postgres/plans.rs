@@ -51,6 +51,9 @@ const TENANT: &str = "'00000000-0000-0000-0000-000000000002'";
 /// The last run of the first selection.
 const REFERENCE: &str = "md5('00000000-0000-0000-0000-000000000002' || repeat('a', 64) || 100)::uuid";
 
+/// The run before it, which saw what that one misses.
+const BEFORE: &str = "md5('00000000-0000-0000-0000-000000000002' || repeat('a', 64) || 99)::uuid";
+
 /// The hot questions, as the program asks them, with what it asks for.
 fn questions() -> Vec<(&'static str, &'static str, String)> {
     let ids: Vec<String> = (1..=1_000).map(|n| format!("'typea-{n}'")).collect();
@@ -66,6 +69,13 @@ fn questions() -> Vec<(&'static str, &'static str, String)> {
             "missing, one item",
             include_str!("../../../src/sql/missing_page.sql"),
             format!("{TENANT}, ARRAY['typea'], ARRAY['typea-37990'], ARRAY[{REFERENCE}], false"),
+        ),
+        (
+            "possible successors",
+            include_str!("../../../src/sql/successors.sql"),
+            format!(
+                "{TENANT}, ARRAY['typea', 'typea'], ARRAY['typea-37990', 'typea-37991'], ARRAY[{BEFORE}, {BEFORE}], ARRAY['Policy 37990', 'Policy 37991']"
+            ),
         ),
         (
             "items page",

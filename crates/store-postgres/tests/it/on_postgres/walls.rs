@@ -1,6 +1,6 @@
 //! Row-level security, with the program's own `WHERE` out of the way.
 
-use lastseen_store::StoreError;
+use lastseen_store::{AboutPostgres, BackendAbout, Store, StoreError, Walls};
 use lastseen_store_conformance::{Backend, the_wall_alone_hides_a_tenant};
 use lastseen_store_postgres::{PoolSettings, PostgresStore, migrate};
 use lastseen_test_postgres::{APP_ROLE, OWNER_ROLE};
@@ -180,5 +180,39 @@ fn a_role_that_the_walls_would_not_hold_is_refused() {
         migrate(&database.address(OWNER_ROLE), APP_ROLE).await.expect("migrates");
         assert_eq!(refusal(&database, APP_ROLE).await, "opened");
         database.as_superuser(&format!("DROP ROLE {bypass}; DROP ROLE {member}")).await;
+    });
+}
+
+/// What a store says of the walls and of its role.
+async fn about(store: &PostgresStore) -> AboutPostgres {
+    match store.about().await.expect("an answer").backend {
+        BackendAbout::Postgres(about) => about,
+        BackendAbout::Sqlite(other) => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn walls_that_fall_after_the_opening_are_told_by_their_tables_and_by_the_role() {
+    runtime().block_on(async {
+        let database = Database::migrated().await;
+        let member = database.role("climbs");
+        database.as_superuser(&format!("CREATE ROLE {member} LOGIN IN ROLE {APP_ROLE}")).await;
+        let store = PostgresStore::open(&database.address(&member), PoolSettings::default()).await.expect("opens");
+        let told = about(&store).await;
+        assert_eq!((told.database.as_str(), told.role.as_str(), told.walls.hold()), (database.name.as_str(), member.as_str(), true));
+        database.as_superuser("ALTER TABLE catalogue NO FORCE ROW LEVEL SECURITY; DROP POLICY tenant ON listings").await;
+        assert_eq!(about(&store).await.walls, Walls { down: vec!["catalogue".into(), "listings".into()], ..Walls::default() });
+        migrate(&database.address(OWNER_ROLE), APP_ROLE).await.expect("migrates");
+        assert!(about(&store).await.walls.hold());
+        for (right, walls) in [
+            ("BYPASSRLS", Walls { bypasses: true, ..Walls::default() }),
+            ("NOBYPASSRLS SUPERUSER", Walls { superuser: true, ..Walls::default() }),
+        ] {
+            database.as_superuser(&format!("ALTER ROLE {member} {right}")).await;
+            let told = about(&store).await.walls;
+            assert!(!told.hold() && told == walls, "{right}: {told:?}");
+        }
+        store.close().await;
+        database.as_superuser(&format!("DROP ROLE {member}")).await;
     });
 }

@@ -1,37 +1,11 @@
 //! What to do about a code, in plain words.
 
+mod sign_in;
+
 use lastseen_contracts::Registry;
-use lastseen_model::{ErrorCode, ErrorContext, PolicyType};
+use lastseen_model::{ErrorCode, PolicyType};
 
-/// Entra's numbers, what each means, and the next step.
-const AADSTS: &[(u32, &str, &str)] = &[
-    (65_001, "the app has not been consented to in this tenant", "let an administrator of the tenant consent to it"),
-    (
-        700_016,
-        "the tenant does not know this app",
-        "check LASTSEEN_CLIENT_ID; for a customer's tenant, let its administrator consent first",
-    ),
-    (7_000_215, "the client secret is wrong", "set LASTSEEN_CLIENT_SECRET to the secret's value, not its id; make a new one if it is lost"),
-    (7_000_222, "the client secret has expired", "make a new secret in the app registration and set LASTSEEN_CLIENT_SECRET"),
-    (700_027, "the certificate's signature was refused", "check that the app registration has this certificate"),
-    (90_002, "there is no such tenant", "check the tenant's GUID, and that the authority is that of its cloud"),
-    (900_023, "there is no such tenant", "check the tenant's GUID, and that the authority is that of its cloud"),
-    (5_000_224, "the tenant was closed", "leave it out"),
-    (53_003, "a conditional access policy blocks the sign-in", "exclude the app from the policy, or run from a place it allows"),
-    (900_382, "the tenant is in another cloud", "set LASTSEEN_AUTHORITY and LASTSEEN_GRAPH_ENDPOINT to those of its cloud"),
-];
-
-/// What a refused sign-in means, and the next step.
-pub(crate) fn sign_in(context: &ErrorContext) -> (String, String) {
-    let known = context.aadsts.and_then(|number| AADSTS.iter().find(|(known, ..)| *known == number));
-    match known {
-        Some((_, meaning, next)) => ((*meaning).to_owned(), (*next).to_owned()),
-        None => (
-            "Entra did not accept this client id and secret for this tenant".to_owned(),
-            "check LASTSEEN_CLIENT_ID, LASTSEEN_CLIENT_SECRET and the tenant's GUID".to_owned(),
-        ),
-    }
-}
+pub(crate) use self::sign_in::{sign_in, unavailable};
 
 /// A few words on a listing that is not complete.
 pub(crate) fn listing(code: ErrorCode, policy_type: &PolicyType) -> String {
@@ -77,11 +51,5 @@ mod tests {
             assert!(!listing(*code, &policy_type).is_empty());
             assert!(!word(Some(*code)).is_empty());
         }
-    }
-
-    #[test]
-    fn an_unknown_refusal_still_has_a_next_step() {
-        assert!(sign_in(&ErrorContext::default()).1.contains("LASTSEEN_CLIENT_ID"));
-        assert!(sign_in(&ErrorContext { aadsts: Some(7_000_222), ..ErrorContext::default() }).0.contains("expired"));
     }
 }

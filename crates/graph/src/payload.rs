@@ -1,0 +1,97 @@
+//! What a token says of itself. Unverified, and never a reason to trust: it only shows what was certainly got for the wrong tenant, and
+//! what was surely not granted. Graph's tokens need not be readable at all.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+/// At most this many roles are read of a token; Graph has some hundreds in all.
+const ROLES_MOST: usize = 500;
+/// The longest role.
+const ROLE_MAX: usize = 128;
+
+/// An app role: the name of a permission that an application has. `[A-Za-z0-9_.-]{1,128}`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AppRole(String);
+
+impl AppRole {
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn accept(text: &str) -> Option<Self> {
+        let fits =
+            (1..=ROLE_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
+        fits.then(|| Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for AppRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// The middle part of a token that is a JWT.
+pub(crate) struct Payload(Map<String, Value>);
+
+impl Payload {
+    /// Reads it; none where the token is no JWT.
+    pub(crate) fn read(token: &str) -> Option<Self> {
+        let mut parts = token.split('.');
+        let (_header, payload, _signature) = (parts.next()?, parts.next()?, parts.next()?);
+        let payload = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
+        serde_json::from_slice(&payload).ok().map(Self)
+    }
+
+    /// The tenant it is for.
+    pub(crate) fn tenant(&self) -> Option<Uuid> {
+        Uuid::try_parse(self.0.get("tid")?.as_str()?).ok()
+    }
+
+    /// The roles it has, sorted. A token without the claim has none: Entra gives app-only tokens whether or not a role was granted.
+    pub(crate) fn roles(&self) -> Vec<AppRole> {
+        let named = self.0.get("roles").and_then(Value::as_array).into_iter().flatten();
+        let mut roles: Vec<_> = named.filter_map(|role| AppRole::accept(role.as_str()?)).take(ROLES_MOST).collect();
+        roles.sort();
+        roles.dedup();
+        roles
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn roles(payload: &str) -> Option<Vec<String>> {
+        let token = format!("e30.{}.x", URL_SAFE_NO_PAD.encode(payload));
+        Payload::read(&token).map(|payload| payload.roles().iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn roles_are_read_sorted_and_once_each() {
+        let payload = r#"{"roles":["Policy.Read.All","CloudPC.Read.All","Policy.Read.All"]}"#;
+        assert_eq!(roles(payload), Some(vec!["CloudPC.Read.All".to_owned(), "Policy.Read.All".to_owned()]));
+    }
+
+    #[test]
+    fn a_token_without_roles_has_none_and_one_that_is_no_jwt_says_nothing() {
+        for payload in ["{}", r#"{"roles":"Policy.Read.All"}"#, r#"{"roles":{}}"#] {
+            assert_eq!(roles(payload), Some(Vec::new()), "{payload}");
+        }
+        assert_eq!(roles("[]"), None);
+        assert!(Payload::read("opaque").is_none() && Payload::read("a.b").is_none());
+    }
+
+    #[test]
+    fn i17_what_does_not_look_like_a_role_is_left_out_and_their_number_is_bounded() {
+        let long = "x".repeat(129);
+        assert_eq!(roles(&format!(r#"{{"roles":["a b","é","","{long}",7,null,"A_1.-"]}}"#)), Some(vec!["A_1.-".to_owned()]));
+        let many: Vec<String> = (0..10_000).map(|n| format!("R{n}")).collect();
+        assert_eq!(roles(&serde_json::json!({ "roles": many }).to_string()).map(|roles| roles.len()), Some(500));
+    }
+}
