@@ -1,9 +1,12 @@
 //! `lastseen tenant purge`: deletes everything that is known of a tenant, after its GUID was typed again.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal};
+use std::path::Path;
 
 use lastseen_model::TenantId;
-use lastseen_store::{Purged, StoreError};
+use lastseen_store::{Purged, Store, StoreError, TenantScope};
+use lastseen_store_sqlite::SqliteStore;
 use serde_json::json;
 
 use crate::app::App;
@@ -29,20 +32,32 @@ pub(crate) async fn run(app: &App, guid: TenantId, confirm: Option<&str>, screen
     if typed.trim().parse::<TenantId>() != Ok(guid) {
         return Err(Problem::usage("what was typed is not the tenant's GUID; nothing was deleted").next("run the command again"));
     }
+    let scope = app.tenant_of(guid, &[]).scope;
     let purged = match database {
-        Database::File(path) => lastseen_store_sqlite::purge(path, guid).await,
-        Database::Server(owner, _) => lastseen_store_postgres::purge(owner, guid).await,
-    };
-    let purged: Purged = purged.map_err(refused)?.ok_or_else(|| unknown(guid))?;
+        Database::File(path) => delete(path, &scope).await,
+        Database::Server(owner, _) => lastseen_store_postgres::purge(owner, &scope).await,
+    }
+    .map_err(refused)?;
+    if !purged.knew_it() {
+        return Err(unknown(guid));
+    }
     if screen.is_json() {
-        screen.json(&json!({ "tenant_id": guid, "deleted": purged.rows }))?;
+        let tables: BTreeMap<&str, u64> = purged.tables.iter().map(|purged| (purged.table, purged.rows)).collect();
+        screen.json(&json!({ "tenant_id": guid, "deleted": tables }))?;
         return Ok(Exit::Success);
     }
     screen.line(format!("{guid}: everything was deleted"))?;
-    for (table, rows) in &purged.rows {
-        screen.line(format!("  {table:18} {}", count(*rows, "row", "rows")))?;
+    for purged in purged.tables.iter().filter(|purged| purged.rows > 0) {
+        screen.line(format!("  {:16}  {}", purged.table, count(purged.rows, "row", "rows")))?;
     }
     Ok(Exit::Success)
+}
+
+async fn delete(path: &Path, scope: &TenantScope) -> Result<Purged, StoreError> {
+    let store = SqliteStore::open(path).await?;
+    let purged = store.purge(scope).await;
+    store.close().await;
+    purged
 }
 
 /// Asks for the GUID on a terminal.

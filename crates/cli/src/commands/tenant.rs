@@ -166,7 +166,11 @@ fn synced(selections: &[SelectionRecord], record: &TenantRecord, screen: &mut Sc
     for selection in selections {
         let words = selection_words(&selection.selection_payload);
         let when = ago(screen.now(), selection.last_run_at);
-        screen.line(format!("  synced       {words}: {}, {when}, by run {}", selection.last_run_status, screen.run(selection.last_run_id)))?;
+        screen.line(format!(
+            "  synced       {words}: {}, {when}, by run {}",
+            selection.last_run_status,
+            screen.run(selection.last_run_id)
+        ))?;
     }
     Ok(())
 }
