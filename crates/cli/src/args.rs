@@ -1,5 +1,6 @@
 //! The command line's words.
 
+mod doctor;
 mod tenant;
 
 use std::ffi::OsString;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use lastseen_model::listing::UnknownWord;
 use lastseen_model::{Confidence, ExternalId, PolicyType, Reference, RunStatus, SelectionHash, TenantId};
 
+pub(crate) use self::doctor::Doctor;
 pub(crate) use self::tenant::{AddTenant, TenantCommand, Unset};
 use crate::config::parse_length;
 
@@ -123,6 +125,16 @@ Example:
 To be run with the owner's address, before a newer Lastseen is started; as often as you like. The roles and the database must exist:
 docs/operations.md says how to make them. A SQLite file is migrated by whoever opens it.")]
     Migrate(Migrate),
+    /// Say whether a sync would succeed, and what is in its way
+    #[command(after_help = "\
+Examples:
+  lastseen doctor --tenant 8c2f0c1e-5a54-4c0e-9d6b-3f1f0f6b7a10
+  lastseen doctor --types deviceManagementScript
+  lastseen doctor --probe --save overrides.toml    see what each path takes, and keep what is better than what is shipped
+
+Looks at the configuration, the database, the sign-in, the permissions in the token against those that the selection needs, and the
+licence. Writes nothing but the file of --save. Exit code 0: a sync would succeed, 1: it would not.")]
+    Doctor(Doctor),
     /// Make tenants known, change how they are reached, take them out
     #[command(subcommand)]
     Tenant(TenantCommand),

@@ -78,7 +78,10 @@ impl From<StoreError> for Problem {
                  --app-role <this role>; a role that is only for reading is not for Lastseen's commands",
             ),
             StoreError::TenantRemoved => {
-                problem.next("bring it back before it is synced again; what was seen of it can still be asked for, with --tenant")
+                problem.next("bring it back: lastseen tenant add <GUID>; what was seen of it can still be asked for, with --tenant")
+            }
+            StoreError::TenantBusy { .. } => {
+                problem.next("wait until it has ended (lastseen runs --tenant <GUID>), or end its worker and wait a minute; then run the command again")
             }
             StoreError::NotWritable(_) => problem.next("make room or rights, then run the command again; nothing was left half written"),
             StoreError::RowsAffected { .. } | StoreError::Inconsistent { .. } | StoreError::Refused(_) => {

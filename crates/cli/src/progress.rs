@@ -53,6 +53,32 @@ impl Bars {
     }
 }
 
+/// How far something has come, on a terminal.
+pub(crate) struct Counted(Option<ProgressBar>);
+
+/// A bar with these words, where it may be drawn.
+pub(crate) fn counted(drawn: bool, words: &str) -> Counted {
+    let style = ProgressStyle::with_template("  {spinner} {msg} {pos} of {len}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+    Counted(drawn.then(|| ProgressBar::new(0).with_style(style).with_message(words.to_owned())))
+}
+
+impl Counted {
+    /// So many of so many are done.
+    pub(crate) fn at(&self, done: usize, of: usize) {
+        if let Some(bar) = &self.0 {
+            bar.set_length(of as u64);
+            bar.set_position(done as u64);
+        }
+    }
+
+    /// Takes it away.
+    pub(crate) fn clear(&self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 impl Observer for Bars {
     fn on(&self, event: Event) {
         match event {

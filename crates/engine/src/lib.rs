@@ -7,6 +7,7 @@
 
 mod access;
 mod claim;
+mod doctor;
 mod events;
 mod finish;
 mod heartbeat;
@@ -19,6 +20,7 @@ mod settings;
 mod worker;
 
 pub use access::{Accesses, TenantAccess};
+pub use doctor::{Examination, Examine, Examiner, Expected, Licence, NotSignedIn, Outlook, PathExamined, Permission, SignedIn};
 pub use events::{Event, Observer, Silent};
 pub use ids::{new_worker_id, unique_suffix};
 pub use queue::enqueue;

@@ -14,6 +14,7 @@ use crate::claims::Claims;
 use crate::client::{Inner, Tenant};
 use crate::failure::GraphFailure;
 use crate::identity::IdentityTransport;
+use crate::organization::{self, MdmAuthority};
 use crate::origin::Endpoints;
 use crate::pages::Pages;
 use crate::payload::AppRole;
@@ -111,6 +112,22 @@ impl Session {
     /// The path does not answer at all, or something that says nothing of an option ended the probe.
     pub async fn probe(&self, path: &PathContract) -> Result<Option<Probe>, GraphFailure> {
         self.unless_cancelled(probe::probe(self, path)).await
+    }
+
+    /// Asks the tenant who manages its devices. Needs [`crate::ORGANIZATION_PERMISSION`], which no run needs.
+    ///
+    /// # Errors
+    /// As a page of a listing; `graph_forbidden` without the permission.
+    pub async fn mdm_authority(&self) -> Result<MdmAuthority, GraphFailure> {
+        self.unless_cancelled(organization::mdm_authority(self)).await
+    }
+
+    /// Sees whether a path answers, by one small question.
+    ///
+    /// # Errors
+    /// As the first page of its listing.
+    pub async fn knock(&self, path: &PathContract) -> Result<(), GraphFailure> {
+        self.unless_cancelled(organization::knock(self, path)).await
     }
 
     /// What the session sent and got until now.

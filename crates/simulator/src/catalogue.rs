@@ -29,6 +29,10 @@ pub(crate) struct Tenant {
     mix: Mix,
     /// Permissions it has not granted.
     pub(crate) denied: BTreeSet<String>,
+    /// Permissions it has granted beside those that paths need.
+    pub(crate) granted_also: BTreeSet<String>,
+    /// Who manages its devices.
+    pub(crate) mdm_authority: String,
     /// How many tokens its endpoint has issued; the newest has this number.
     pub(crate) tokens_issued: u64,
     /// Tokens with a lower number are revoked.
@@ -131,6 +135,8 @@ impl Tenant {
             id: plan.tenant_id,
             mix,
             denied: BTreeSet::new(),
+            granted_also: BTreeSet::new(),
+            mdm_authority: "intune".to_owned(),
             tokens_issued: 0,
             token_floor: 0,
             impostor: None,

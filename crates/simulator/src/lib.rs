@@ -21,6 +21,7 @@ mod listing;
 mod mix;
 mod names;
 mod object;
+mod organization;
 mod page;
 mod payload;
 mod proof;

@@ -28,7 +28,7 @@ use crate::query::{Query, QueryProblem};
 use crate::throttle::Throttle;
 use crate::token::TokenEndpoint;
 use crate::world::World;
-use crate::{listing, object, route};
+use crate::{listing, object, organization, route};
 
 /// The largest body of a token request, in bytes.
 const FORM_MAX: usize = 16 * 1024;
@@ -222,6 +222,10 @@ impl Shared {
         let known = self.world.paths.iter().find(|path| route::fits(path, &below)).map(|path| path.path.clone());
         let index = self.world.paths.iter().position(|path| path.api_version.as_str() == version && route::fits(path, &below));
         let tenant = asked.bearer().and_then(|token| self.tokens.read(&self.world, token));
+        if let (Some(tenant), Some(named), &Method::GET) = (tenant, asked.path.strip_prefix(organization::ADDRESS), asked.method) {
+            let outcome = organization::answer(self, tenant, named, asked.query, &asked.request_id).into();
+            return Verdict { tenant: Some(tenant), known_path: Some("/organization".to_owned()), outcome };
+        }
         let outcome = match self.gate(asked, tenant, index) {
             Err(refusal) => refusal.into(),
             Ok((tenant, index)) => self.list(asked, &below, tenant, index),

@@ -101,9 +101,9 @@ impl TokenEndpoint {
             }
             Err(_) => (0, tenant),
         };
-        let denied = state.tenant(subject).map(|known| known.denied.clone()).unwrap_or_default();
+        let (denied, also) = state.tenant(subject).map(|known| (known.denied.clone(), known.granted_also.clone())).unwrap_or_default();
         drop(state);
-        let mut roles: Vec<String> = world.paths.iter().map(|path| path.permission.clone()).collect();
+        let mut roles: Vec<String> = world.paths.iter().map(|path| path.permission.clone()).chain(also).collect();
         roles.retain(|role| !denied.contains(role));
         roles.sort();
         roles.dedup();

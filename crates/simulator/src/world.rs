@@ -116,6 +116,24 @@ impl World {
         self.with_object(tenant, policy_type, external_id, |tenant, path_index, slot| tenant.paths[path_index].set_present(slot, true))
     }
 
+    /// Lets a tenant's administrator have granted a permission beyond those that the paths need.
+    ///
+    /// # Errors
+    /// There is no such tenant.
+    pub fn grant_also(&self, tenant: TenantId, permission: &str) -> Result<(), WorldError> {
+        self.lock().tenant_mut(tenant)?.granted_also.insert(permission.to_owned());
+        Ok(())
+    }
+
+    /// Sets who manages a tenant's devices, as Graph writes it; `intune` at the start.
+    ///
+    /// # Errors
+    /// There is no such tenant.
+    pub fn set_mdm_authority(&self, tenant: TenantId, authority: &str) -> Result<(), WorldError> {
+        authority.clone_into(&mut self.lock().tenant_mut(tenant)?.mdm_authority);
+        Ok(())
+    }
+
     /// Gives an object another name.
     pub fn rename(&self, tenant: TenantId, policy_type: &PolicyType, external_id: &str, name: &str) -> Result<(), WorldError> {
         self.with_object(tenant, policy_type, external_id, |tenant, path_index, slot| tenant.paths[path_index].rename(slot, name))

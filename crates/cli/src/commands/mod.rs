@@ -1,6 +1,7 @@
 //! One file a command. A command asks the engine or the store and shows the answer; it holds no rules.
 
 pub(crate) mod demo;
+mod doctor;
 pub(crate) mod explain;
 pub(crate) mod hash;
 pub(crate) mod items;
@@ -31,6 +32,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Problem> {
         Command::Types => types::run(&mut screen),
         Command::Simulate(args) => simulate::run(args, &mut screen).await,
         Command::Demo(args) => demo::run(args, &cli.global, &mut screen).await,
+        Command::Doctor(args) => doctor::run(&cli.global, args, &mut screen).await,
         Command::Sync(args) => with_database(&cli.global, async |app| sync::run(app, args, &mut screen).await).await,
         Command::Migrate(args) => with_database(&cli.global, async |app| migrate::run(app, args, &mut screen).await).await,
         Command::Serve(args) => with_database(&cli.global, async |app| serve::run(app, args).await).await,

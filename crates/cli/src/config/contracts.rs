@@ -11,14 +11,14 @@ use crate::problem::Problem;
 /// Every path overridden in every way is some ten thousand bytes.
 const FILE_CAP: u64 = 1 << 18;
 
-/// The shipped registry, under the overrides of this file where there is one.
-pub(super) fn registry(file: Option<PathBuf>) -> Result<Arc<Registry>, Problem> {
+/// The shipped registry under the overrides of this file, where there is one; and those.
+pub(super) fn registry(file: Option<PathBuf>) -> Result<(Arc<Registry>, Overrides), Problem> {
     let shipped = Registry::builtin();
-    let Some(file) = file else { return Ok(Arc::new(shipped.clone())) };
+    let Some(file) = file else { return Ok((Arc::new(shipped.clone()), Overrides::default())) };
     let text = read_capped(&file, FILE_CAP).map_err(|problem| Problem::usage(format!("the file of contract overrides {problem}")))?;
     let overrides = Overrides::read(&file.display().to_string(), &text, shipped)
         .map_err(|error| Problem::usage("the contract overrides can't be used").with("because", error.to_string()))?;
-    Ok(Arc::new(shipped.with_overrides(&overrides)))
+    Ok((Arc::new(shipped.with_overrides(&overrides)), overrides))
 }
 
 #[cfg(test)]
@@ -29,12 +29,13 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("overrides.toml");
         std::fs::write(&file, text).expect("written");
-        registry(Some(file))
+        registry(Some(file)).map(|(registry, _)| registry)
     }
 
     #[test]
     fn without_a_file_paths_are_asked_as_shipped() {
-        let registry = registry(None).expect("shipped");
+        let (registry, overrides) = registry(None).expect("shipped");
+        assert_eq!(overrides, Overrides::default());
         assert_eq!(format!("{registry:?}"), format!("{:?}", Registry::builtin()));
     }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use etcetera::{AppStrategy, AppStrategyArgs, choose_app_strategy};
-use lastseen_contracts::Registry;
+use lastseen_contracts::{Overrides, Registry};
 use lastseen_engine::{EngineSettings, WorkerSettings};
 use lastseen_graph::{GraphSettings, Origin};
 use lastseen_model::{Guard, Limits, TenantId};
@@ -47,13 +47,17 @@ pub(crate) struct Config {
     pub(crate) names: BTreeMap<TenantId, String>,
     /// The contracts, under this installation's overrides.
     pub(crate) registry: Arc<Registry>,
+    /// Those overrides.
+    pub(crate) overrides: Overrides,
+    /// The file that was read.
+    pub(crate) file: Option<PathBuf>,
     pub(crate) access: AccessConfig,
 }
 
 impl Config {
     /// Reads the file and the environment.
     pub(crate) fn load(global: &Global) -> Result<Self, Problem> {
-        let file = read_file(global.config.as_deref().filter(|name| !name.is_empty()).map(Path::new))?;
+        let (file, path) = read_file(global.config.as_deref().filter(|name| !name.is_empty()).map(Path::new))?;
         // An empty variable is as good as none.
         let url = global.database.clone().filter(|url| !url.is_empty()).or(file.database_url);
         let pool = PoolSettings {
@@ -64,11 +68,15 @@ impl Config {
             Some(url) => Database::parse(&url, pool)?,
             None => Database::File(default_database()?),
         };
+        let (registry, overrides) =
+            contracts::registry(variable("LASTSEEN_CONTRACT_OVERRIDES")?.map(PathBuf::from).or(file.graph.contract_overrides.clone()))?;
         Ok(Self {
             database,
+            file: path,
             access: AccessConfig::load(&file.graph)?,
             graph: graph_settings(&file.graph)?,
-            registry: contracts::registry(variable("LASTSEEN_CONTRACT_OVERRIDES")?.map(PathBuf::from).or(file.graph.contract_overrides))?,
+            registry,
+            overrides,
             engine: engine_settings(&file.run, &file.limits, &file.guard)?,
             worker: worker::of_file(&file.worker)?,
             names: file.tenants.into_iter().map(|(tenant, config)| (tenant, config.name)).collect(),
@@ -90,20 +98,22 @@ impl Config {
             worker: WorkerSettings::default(),
             names,
             registry: Arc::new(Registry::builtin().clone()),
+            overrides: Overrides::default(),
+            file: None,
             access: AccessConfig::for_demo(origin, client_id, secret)?,
         })
     }
 }
 
-/// The file that is named; else the one here; else the one of the user.
-fn read_file(given: Option<&Path>) -> Result<FileConfig, Problem> {
+/// The file that is named; else the one here; else the one of the user; and where it is.
+fn read_file(given: Option<&Path>) -> Result<(FileConfig, Option<PathBuf>), Problem> {
     let here = Path::new(FILE);
     let path = match given {
         Some(path) => path.to_owned(),
         None if here.is_file() => here.to_owned(),
         None => match places().ok().map(|places| places.in_config_dir(FILE)).filter(|path| path.is_file()) {
             Some(path) => path,
-            None => return Ok(FileConfig::default()),
+            None => return Ok((FileConfig::default(), None)),
         },
     };
     let text = read_capped(&path, FILE_CAP).map_err(|problem| Problem::usage(format!("the configuration file {problem}")))?;
@@ -123,7 +133,7 @@ fn read_file(given: Option<&Path>) -> Result<FileConfig, Problem> {
         Some((key, _, decides)) => Err(Problem::usage(format!("{key} is not taken from a {FILE} that only happens to be in this folder"))
             .with("meaning", decides)
             .next(format!("name the file: --config {FILE}, or set it in your own configuration or the environment"))),
-        None => Ok(file),
+        None => Ok((file, Some(path))),
     }
 }
 

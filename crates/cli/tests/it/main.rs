@@ -4,6 +4,7 @@ mod answers;
 mod asking;
 mod contract;
 mod credentials;
+mod doctor;
 mod faults;
 mod postgres;
 mod several;

@@ -1,0 +1,241 @@
+//! What was found, a line each: what is well, what is not, and the next step.
+
+use lastseen_engine::{Examination, Expected, Licence, NotSignedIn, Permission, SignedIn};
+use lastseen_graph::{GraphFailure, MdmAuthority, ORGANIZATION_PERMISSION};
+use lastseen_model::{CredentialRef, ErrorCode};
+use lastseen_store::TenantRecord;
+use serde_json::{Value, json};
+
+use crate::advice;
+use crate::app::{App, Tenant};
+use crate::output::{Screen, count, exact};
+use crate::problem::Problem;
+
+/// How good a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// Well.
+    Good,
+    /// Worth knowing, and in nobody's way.
+    Note,
+    /// In the way of a sync.
+    Failed,
+}
+
+impl Mark {
+    fn sign(self) -> &'static str {
+        match self {
+            Self::Good => "✓",
+            Self::Note => "–",
+            Self::Failed => "✗",
+        }
+    }
+
+    /// Its word for programs.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Good => "ok",
+            Self::Note => "note",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// One thing that was found.
+#[derive(Debug, Clone)]
+pub(super) struct Finding {
+    pub(super) mark: Mark,
+    /// What was looked at.
+    pub(super) check: &'static str,
+    /// What was found, in a line.
+    pub(super) text: String,
+    /// What to do.
+    pub(super) next: Option<String>,
+    /// The same for programs, where there is more to say.
+    pub(super) facts: Value,
+}
+
+impl Finding {
+    fn new(mark: Mark, check: &'static str, text: impl Into<String>) -> Self {
+        Self { mark, check, text: text.into(), next: None, facts: Value::Null }
+    }
+
+    pub(super) fn note(check: &'static str, text: impl Into<String>) -> Self {
+        Self::new(Mark::Note, check, text)
+    }
+
+    /// From a problem that would have ended another command.
+    pub(super) fn failed(check: &'static str, problem: &Problem) -> Self {
+        let next = problem.facts.iter().find(|(label, _)| *label == "next").map(|(_, text)| text.clone());
+        let beside = problem.facts.iter().filter(|(label, _)| *label != "next").map(|(_, text)| text.as_str());
+        let text = [problem.what.as_str()].into_iter().chain(beside).collect::<Vec<_>>().join("; ");
+        Self { next, ..Self::new(Mark::Failed, check, text) }
+    }
+
+    fn next(self, next: impl Into<String>) -> Self {
+        Self { next: Some(next.into()), ..self }
+    }
+}
+
+/// Tells findings to a person.
+pub(super) fn tell(findings: &[Finding], screen: &mut Screen) -> Result<(), Problem> {
+    for finding in findings {
+        for (line, text) in finding.text.lines().enumerate() {
+            let (sign, check) = if line == 0 { (finding.mark.sign(), finding.check) } else { ("", "") };
+            screen.line(format!("  {sign:1} {check:13}  {text}"))?;
+        }
+        for (line, text) in finding.next.iter().flat_map(|next| next.lines()).enumerate() {
+            screen.line(format!("    {:13}  {}{text}", "", if line == 0 { "next: " } else { "      " }))?;
+        }
+    }
+    Ok(())
+}
+
+/// What the configuration comes to.
+pub(super) fn of_configuration(app: &App) -> Finding {
+    let config = &app.config;
+    let from = config.file.as_ref().map_or_else(|| "no file".to_owned(), |file| file.display().to_string());
+    let endpoints = config.access.endpoints();
+    let facts = json!({
+        "file": config.file,
+        "authority": endpoints.authority.to_string(),
+        "graph": endpoints.graph.to_string(),
+        "credential": config.access.credential(),
+    });
+    let text = format!("{from}; Graph is {}, tokens come from {}", endpoints.graph, endpoints.authority);
+    Finding { facts, ..Finding::new(Mark::Good, "configuration", text) }
+}
+
+/// That it is not clear which tenant is meant.
+pub(super) fn no_tenant(known: usize) -> Finding {
+    if known == 0 {
+        return Finding::new(Mark::Failed, "tenant", "none is named, and none is known").next("name one: lastseen doctor --tenant <GUID>");
+    }
+    let text = format!("{} are known, and none is named", count(known as u64, "tenant", "tenants"));
+    Finding::new(Mark::Failed, "tenant", text).next("name one with --tenant, or --all-tenants")
+}
+
+/// That a tenant was removed.
+pub(super) fn removed(record: &TenantRecord) -> Finding {
+    let since = record.removed_at.map(exact).unwrap_or_default();
+    Finding::new(Mark::Failed, "tenant", format!("{} was removed on {since}: no sync of it begins", record.tenant_id))
+        .next(format!("bring it back: lastseen tenant add {}", record.tenant_id))
+}
+
+/// What was found of a tenant.
+pub(super) fn of_tenant(tenant: &Tenant, examination: &Examination) -> Vec<Finding> {
+    let signed_in = match &examination.sign_in {
+        Ok(signed_in) => signed_in,
+        Err(problem) => return vec![not_signed_in(tenant, problem)],
+    };
+    let mut found = vec![sign_in(tenant, signed_in)];
+    found.extend(permissions(&examination.permissions));
+    let beyond = signed_in.beyond_reading();
+    if !beyond.is_empty() {
+        let names: Vec<&str> = beyond.iter().map(|role| role.as_str()).collect();
+        let text = format!("more than reading is granted, and Lastseen only reads: {}", names.join(", "));
+        found.push(Finding::note("permissions", text));
+    }
+    if let Some(licence) = &examination.licence {
+        found.push(of_licence(licence));
+    }
+    found.extend(of_probes(examination));
+    found
+}
+
+fn sign_in(tenant: &Tenant, signed_in: &SignedIn) -> Finding {
+    let minutes = count(signed_in.expires_in.as_secs() / 60, "minute", "minutes");
+    let with = kind(tenant.credential.as_ref());
+    Finding::new(Mark::Good, "sign-in", format!("{with}; the token expires in {minutes}"))
+}
+
+fn kind(credential: Option<&CredentialRef>) -> String {
+    match credential {
+        None => "no credential".to_owned(),
+        Some(reference @ CredentialRef::Secret(_)) => format!("client secret ({reference})"),
+        Some(reference @ CredentialRef::Certificate { .. }) => format!("certificate ({reference})"),
+        Some(reference @ CredentialRef::Federated(_)) => format!("workload identity ({reference})"),
+        Some(CredentialRef::ManagedIdentity) => "managed identity".to_owned(),
+    }
+}
+
+fn not_signed_in(tenant: &Tenant, problem: &NotSignedIn) -> Finding {
+    let failed = |text: String| Finding::new(Mark::Failed, "sign-in", text);
+    let credential = tenant.credential.as_ref();
+    match problem {
+        NotSignedIn::Credential(problem) => failed(problem.to_string()).next(advice::unavailable(credential)),
+        NotSignedIn::Setup(error) => failed(error.to_string()).next("install the CA certificates of this system"),
+        NotSignedIn::Refused(failure) if failure.code == ErrorCode::AuthFailed => {
+            let (meaning, next) = advice::sign_in(&failure.context, credential);
+            let number = failure.context.aadsts.map(|number| format!(" (AADSTS{number})")).unwrap_or_default();
+            failed(format!("{}{number}: {meaning}", failure.code.meaning())).next(next)
+        }
+        NotSignedIn::Refused(failure) => {
+            let next = match failure.code {
+                ErrorCode::GraphConnection | ErrorCode::GraphTimeout => {
+                    "check this machine's network and proxy, the cloud and the endpoints"
+                }
+                ErrorCode::AuthTenantMismatch => "check the tenant's GUID, and that the identity belongs to this tenant",
+                _ => "try again later",
+            };
+            failed(failure.to_string()).next(next)
+        }
+    }
+}
+
+fn permissions(needed: &[Permission]) -> Vec<Finding> {
+    if needed.iter().any(|permission| permission.granted.is_none()) {
+        return vec![Finding::note("permissions", "the token does not show what it allows").next("ask each path: lastseen doctor --probe")];
+    }
+    let lacking: Vec<&Permission> = needed.iter().filter(|permission| permission.granted == Some(false)).collect();
+    if lacking.is_empty() {
+        return vec![Finding::new(Mark::Good, "permissions", format!("{} of {} granted", needed.len(), needed.len()))];
+    }
+    let finding = |permission: &&Permission| {
+        let types = count(permission.types.len() as u64, "type", "types");
+        if permission.is_optional {
+            let text = format!("{} is not granted: {types} would be told as not available", permission.name);
+            return Finding::note("permissions", text);
+        }
+        Finding::new(Mark::Failed, "permissions", format!("{} is not granted: {types} can't be read", permission.name))
+            .next("grant it to the app registration and consent again, or leave the types out of the selection")
+    };
+    lacking.iter().map(finding).collect()
+}
+
+fn of_licence(licence: &Licence) -> Finding {
+    let managed = match &licence.mdm_authority {
+        Ok(MdmAuthority::Intune) => "devices are managed by Intune".to_owned(),
+        Ok(MdmAuthority::ConfigurationManager) => "devices are managed by Configuration Manager".to_owned(),
+        Ok(MdmAuthority::Microsoft365) => "devices are managed by Microsoft 365's basic mobility".to_owned(),
+        Ok(MdmAuthority::NotSet) => "the MDM authority was never set".to_owned(),
+        Ok(MdmAuthority::Other) => "the MDM authority is one that this program does not know".to_owned(),
+        Err(GraphFailure { code: ErrorCode::GraphForbidden, .. }) => {
+            format!("who manages devices is not shown ({ORGANIZATION_PERMISSION} is not granted, and no sync needs it)")
+        }
+        Err(failure) => format!("who manages devices is not known ({})", failure.code),
+    };
+    match &licence.intune {
+        Some(Ok(())) => Finding::new(Mark::Good, "licence", format!("Intune answers; {managed}")),
+        None => Finding::note("licence", format!("Intune was not asked: nothing of it that may be read is in the selection; {managed}")),
+        Some(Err(failure)) if failure.code.is_unavailability() => {
+            Finding::note("licence", format!("the tenant has no Intune, or no licence for it; {managed}"))
+                .next("buy or assign a licence, or set the MDM authority in the Intune admin centre")
+        }
+        Some(Err(failure)) => Finding::new(Mark::Failed, "licence", format!("Intune does not answer: {failure}; {managed}")),
+    }
+}
+
+/// The paths that would break off, by a probe.
+fn of_probes(examination: &Examination) -> Vec<Finding> {
+    let broken = examination.paths.iter().filter_map(|path| match (&path.probe, path.expected) {
+        (Some(_), Expected::Incomplete(code)) => Some((path, code)),
+        _ => None,
+    });
+    broken
+        .map(|(path, code)| {
+            let words = path.types.first().map(|policy_type| advice::listing(code, policy_type)).unwrap_or_default();
+            Finding::new(Mark::Failed, "probe", format!("{}: {words}", path.path))
+        })
+        .collect()
+}
