@@ -177,7 +177,9 @@ pub(crate) fn report(tenant: &Tenant, selection: &Selection, types: usize, detai
     match run.status {
         RunStatus::Skipped => screen.line(skipped_next(run.error_codes.first().copied())),
         // Nothing was listed, so there is nothing new to ask; the error says what to do.
-        _ if detail.listings.iter().all(|listing| listing.pages == 0) => Ok(()),
+        _ if detail.listings.iter().all(|listing| listing.pages == 0) => {
+            screen.line(format!("check: lastseen doctor {}", flags(tenant.scope.tenant(), Some(selection))))
+        }
         _ => screen.line(format!("next: lastseen missing {}", flags(tenant.scope.tenant(), Some(selection)))),
     }?;
     Ok(())
