@@ -30,7 +30,7 @@ pub(crate) async fn run(app: &App, guid: TenantId, confirm: Option<&str>, screen
         None => ask(guid, database)?,
     };
     if typed.trim().parse::<TenantId>() != Ok(guid) {
-        return Err(Problem::usage("what was typed is not the tenant's GUID; nothing was deleted").next("run the command again"));
+        return Err(Problem::usage("what was typed is not the tenant's GUID; nothing was purged").next("run the command again"));
     }
     let scope = app.tenant_of(guid, &[]).scope;
     let purged = match database {
@@ -43,10 +43,10 @@ pub(crate) async fn run(app: &App, guid: TenantId, confirm: Option<&str>, screen
     }
     if screen.is_json() {
         let tables: BTreeMap<&str, u64> = purged.tables.iter().map(|purged| (purged.table, purged.rows)).collect();
-        screen.json(&json!({ "tenant_id": guid, "deleted": tables }))?;
+        screen.json(&json!({ "tenant_id": guid, "purged": tables }))?;
         return Ok(Exit::Success);
     }
-    screen.line(format!("{guid}: everything was deleted"))?;
+    screen.line(format!("{guid}: everything that was known of it is gone"))?;
     for purged in purged.tables.iter().filter(|purged| purged.rows > 0) {
         screen.line(format!("  {:16}  {}", purged.table, count(purged.rows, "row", "rows")))?;
     }
@@ -78,7 +78,7 @@ fn ask(guid: TenantId, database: &Database) -> Result<String, Problem> {
 /// Why the owner could not purge.
 fn refused(error: StoreError) -> Problem {
     match error {
-        StoreError::Forbidden(_) => Problem::usage("this role may not delete; nothing was deleted")
+        StoreError::Forbidden(_) => Problem::usage("this role may not purge a tenant; nothing was taken away")
             .next("name the owner's address: lastseen tenant purge <GUID> --database postgres://<owner>@host/database"),
         other => other.into(),
     }

@@ -106,7 +106,7 @@ fn a_purge_deletes_the_tenant_and_nothing_of_another_after_the_guid_was_said_aga
     assert_eq!(world.json(&["items", "--tenant", &one]).1["items"].as_array().map(Vec::len), Some(3), "nothing was deleted yet");
 
     let (exit, purged) = world.json(&["tenant", "purge", &one, "--confirm", &one]);
-    assert_eq!((exit, &purged["deleted"]["catalogue"]), (0, &json!(3)), "{purged}");
+    assert_eq!((exit, &purged["purged"]["catalogue"]), (0, &json!(3)), "{purged}");
     assert_eq!(code(&world.run(&["items", "--tenant", &one])), 2, "nobody knows it any more");
     assert_eq!(told(&world, &["items", "--tenant", &other, "--output", "json"]), before);
     let (_, again) = world.json(&["sync", "--tenant", &one, "--types", CONFIGURATION]);
