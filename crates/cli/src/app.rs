@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use lastseen_contracts::Registry;
 use lastseen_engine::{Engine, TenantAccess};
-use lastseen_graph::{GraphClient, TokioTimer};
+use lastseen_graph::{Endpoints, GraphClient, TokioTimer};
 use lastseen_model::{CredentialRef, Selection, TenantId};
 use lastseen_store::{Store, TenantRecord, TenantScope};
 
@@ -29,6 +29,8 @@ pub(crate) struct Tenant {
     pub(crate) access: TenantAccess,
     /// Where the credential is kept that signs in to it.
     pub(crate) credential: Option<CredentialRef>,
+    /// Where it is asked.
+    pub(crate) endpoints: Endpoints,
 }
 
 impl Tenant {
@@ -104,6 +106,7 @@ impl App {
             scope: TenantScope::assume(tenant),
             name: self.config.names.get(&tenant).or(record.and_then(|record| record.name.as_ref())).cloned(),
             credential: access.credential.clone().or_else(|| self.config.access.credential().cloned()),
+            endpoints: self.config.access.endpoints_of(access.cloud),
             access,
         }
     }

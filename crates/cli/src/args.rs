@@ -132,8 +132,8 @@ Examples:
   lastseen doctor --types deviceManagementScript
   lastseen doctor --probe --save overrides.toml    see what each path takes, and keep what is better than what is shipped
 
-Looks at the configuration, the database, the sign-in, the permissions in the token against those that the selection needs, and the
-licence. Writes nothing but the file of --save. Exit code 0: a sync would succeed, 1: it would not.")]
+Looks at the configuration, the database, the sign-in, the permissions in the token against those that the selection needs, and asks
+Graph a few small questions. Nothing is written to Graph, nor recorded. Exit code 0: a sync would succeed, 1: it would not.")]
     Doctor(Doctor),
     /// Make tenants known, change how they are reached, take them out
     #[command(subcommand)]

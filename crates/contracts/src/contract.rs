@@ -142,6 +142,18 @@ pub enum Assignments {
     Expand,
 }
 
+impl Workload {
+    /// Its name, as the data files write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Intune => "intune",
+            Self::ConditionalAccess => "conditional_access",
+            Self::Identity => "identity",
+            Self::CloudPc => "cloud_pc",
+        }
+    }
+}
+
 /// How Graph pages a collection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]

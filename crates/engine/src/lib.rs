@@ -20,7 +20,7 @@ mod settings;
 mod worker;
 
 pub use access::{Accesses, TenantAccess};
-pub use doctor::{Examination, Examine, Examiner, Expected, Licence, NotSignedIn, Outlook, PathExamined, Permission, SignedIn};
+pub use doctor::{Examination, Examine, Examiner, Expected, Knock, NotSignedIn, Outlook, PathExamined, Permission, SignedIn};
 pub use events::{Event, Observer, Silent};
 pub use ids::{new_worker_id, unique_suffix};
 pub use queue::enqueue;

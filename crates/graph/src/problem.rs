@@ -61,6 +61,9 @@ pub enum CredentialReason {
     /// It is no text.
     #[error("it is not UTF-8 text")]
     NotText,
+    /// It is a certificate or a key, and would be sent away as a secret.
+    #[error("it holds a certificate or a key, not a client secret; name it as certificate:/path")]
+    NotASecret,
     /// It is neither PEM nor PKCS#12.
     #[error("it is neither PEM nor PKCS#12, or it is damaged")]
     NotACertificate,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lastseen_model::{ClientId, CredentialRef, SecretPlace};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::certificate::Certificate;
 use crate::credential::{Credential, Proof};
@@ -57,7 +57,14 @@ fn read(
         return Err(wrong(CredentialReason::NoClientId));
     }
     let proof = match reference {
-        CredentialRef::Secret(place) => Proof::Secret(secret(place, environment)?),
+        CredentialRef::Secret(place) => {
+            let secret = secret(place, environment)?;
+            // A private key must not go to a token endpoint as a secret, because somebody named it so.
+            if secret.expose_secret().contains("-----BEGIN ") {
+                return Err(wrong(CredentialReason::NotASecret));
+            }
+            Proof::Secret(secret)
+        }
         CredentialRef::Certificate { file, password } => {
             let password = password.as_ref().map(|place| secret(place, environment)).transpose()?;
             let content = secret_file::bytes(file).map_err(wrong)?;

@@ -1,7 +1,5 @@
 use std::path::Path;
 
-use secrecy::ExposeSecret as _;
-
 use super::*;
 
 fn environment(variables: &'static [(&'static str, &'static str)]) -> Environment {
@@ -52,6 +50,12 @@ async fn i17_what_is_missing_is_named_by_its_reference_and_never_by_content() {
     std::fs::write(&garbage, "canary-content").expect("written");
     let told = problem(&format!("certificate:{}", garbage.display()), Some("c"), environment(&[])).await;
     assert!(told.ends_with("it is neither PEM nor PKCS#12, or it is damaged") && !told.contains("canary-content"), "{told}");
+}
+
+#[tokio::test]
+async fn i17_a_private_key_that_is_named_as_a_secret_goes_nowhere() {
+    let told = problem("env:LASTSEEN_A", Some("c"), environment(&[("LASTSEEN_A", "-----BEGIN PRIVATE KEY-----\ncanary")])).await;
+    assert_eq!(told, "env:LASTSEEN_A: it holds a certificate or a key, not a client secret; name it as certificate:/path");
 }
 
 #[tokio::test]

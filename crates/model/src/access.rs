@@ -44,13 +44,13 @@ impl Cloud {
 
 /// A text that names no [`Cloud`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a cloud is one of global, usgov, usgov-dod, china")]
+#[error("a cloud is one of global (GCC, too), usgov (GCC High), usgov-dod, china")]
 pub struct UnknownCloud;
 
 impl FromStr for Cloud {
     type Err = UnknownCloud;
     fn from_str(text: &str) -> Result<Self, UnknownCloud> {
-        Self::ALL.iter().copied().find(|cloud| cloud.as_str() == text).ok_or(UnknownCloud)
+        Self::ALL.iter().copied().find(|cloud| cloud.as_str().eq_ignore_ascii_case(text)).ok_or(UnknownCloud)
     }
 }
 
@@ -129,6 +129,9 @@ pub enum CredentialRefError {
     /// A relative path, which would depend on where a worker was started.
     #[error("the file of a credential must be named by its absolute path")]
     NotAbsolute,
+    /// Something else than a password's place after a certificate's file.
+    #[error("after a certificate's file comes nothing, or ,password=env:LASTSEEN_... or ,password=file:/path")]
+    NotAPassword,
     /// Longer than [`CREDENTIAL_MAX_BYTES`], or with a character that no path needs.
     #[error("a credential reference is at most {CREDENTIAL_MAX_BYTES} bytes and holds no control characters")]
     Unprintable,
@@ -157,6 +160,10 @@ impl FromStr for CredentialRef {
             Some(("federated", path)) => absolute(path).map(Self::Federated),
             Some(("certificate", rest)) => {
                 let (file, password) = rest.rsplit_once(",password=").map_or((rest, None), |(file, place)| (file, Some(place)));
+                // What looks like another option may be a secret, and would be kept and shown as part of the path.
+                if file.split(',').skip(1).any(|part| part.contains('=')) {
+                    return Err(CredentialRefError::NotAPassword);
+                }
                 Ok(Self::Certificate { file: absolute(file)?, password: password.map(str::parse).transpose()? })
             }
             _ => Err(CredentialRefError::NotAReference),
@@ -272,6 +279,10 @@ mod tests {
     fn a_password_is_never_kept_but_named_by_its_place() {
         let error = "certificate:/a.pfx,password=canary".parse::<CredentialRef>().expect_err("refused");
         assert_eq!(error, CredentialRefError::NotAReference);
+        for text in ["certificate:/a.pfx,pwd=canary", "certificate:/a.pfx,passwort=file:/x", "certificate:/a.pfx,x=canary,password=file:/x"]
+        {
+            assert_eq!(text.parse::<CredentialRef>(), Err(CredentialRefError::NotAPassword), "{text}");
+        }
     }
 
     #[test]
@@ -279,6 +290,7 @@ mod tests {
         for cloud in Cloud::ALL {
             assert_eq!(cloud.as_str().parse(), Ok(*cloud));
         }
-        assert!("Global".parse::<Cloud>().is_err());
+        assert_eq!("USGov".parse(), Ok(Cloud::UsGovernment), "as people write it");
+        assert!("gcc".parse::<Cloud>().is_err());
     }
 }

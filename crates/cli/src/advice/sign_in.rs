@@ -32,6 +32,9 @@ impl Kind {
     }
 }
 
+/// What to do where there is no such tenant.
+const NO_SUCH_TENANT: &str = "check the tenant's GUID, and that its cloud is named (LASTSEEN_CLOUD, or lastseen tenant add --cloud); a mistyped one is taken out with `lastseen tenant purge`";
+
 /// Entra's numbers, what each means, and the next step where it is the same for every kind of credential.
 const AADSTS: &[(u32, &str, &str)] = &[
     (65_001, "the app has not been consented to in this tenant", "let an administrator of the tenant consent to it"),
@@ -40,8 +43,8 @@ const AADSTS: &[(u32, &str, &str)] = &[
         "the consent is half done: the tenant already has an entry for this app that is in its way",
         "let an administrator of the tenant remove the app's entry from its enterprise applications, then consent again",
     ),
-    (90_002, "there is no such tenant", "check the tenant's GUID, and that its cloud is named (LASTSEEN_CLOUD)"),
-    (900_023, "there is no such tenant", "check the tenant's GUID, and that its cloud is named (LASTSEEN_CLOUD)"),
+    (90_002, "there is no such tenant", NO_SUCH_TENANT),
+    (900_023, "there is no such tenant", NO_SUCH_TENANT),
     (5_000_224, "the tenant was closed", "leave it out"),
     (53_003, "a conditional access policy blocks the sign-in", "exclude the app from the policy, or run from a place it allows"),
     (
@@ -109,13 +112,9 @@ pub(crate) fn sign_in(context: &ErrorContext, credential: Option<&CredentialRef>
 /// The next step where the credential is not there to be used.
 pub(crate) fn unavailable(credential: Option<&CredentialRef>) -> &'static str {
     match Kind::of(credential) {
-        Kind::Secret => {
-            "see that the variable or the file of the secret is there for the user that runs lastseen; the log says what is wrong"
-        }
-        Kind::Certificate => {
-            "see that the file holds a certificate that has not expired, its key, and that the password fits; the log says what is wrong"
-        }
-        Kind::Federated => "see that the file holds an assertion and is being renewed; the log says what is wrong",
+        Kind::Secret => "see that the variable or the file of the secret is there for the user that runs lastseen",
+        Kind::Certificate => "see that the file holds a certificate that has not expired, its key, and that the password fits",
+        Kind::Federated => "see that the file holds an assertion and is being renewed",
         Kind::Machine => "run it on an Azure machine that has the identity, and name a user-assigned one with LASTSEEN_CLIENT_ID",
     }
 }

@@ -13,7 +13,7 @@ pub(crate) struct Doctor {
     /// Every tenant the database knows, one after another
     #[arg(long, conflicts_with = "tenant")]
     pub(crate) all_tenants: bool,
-    /// Ask each path what it takes: whether it answers, page size, $select, assignments, how long it takes (a few small requests each)
+    /// Ask each path what it takes: whether it answers, page size, $select, assignments, how long it takes (up to a dozen requests for the first page of each)
     #[arg(long)]
     pub(crate) probe: bool,
     /// Write what the probe suggests to a new file of contract overrides

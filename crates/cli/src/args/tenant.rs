@@ -13,7 +13,7 @@ Examples:
       --credential certificate:/etc/lastseen/contoso.pem
   lastseen tenant add 8c2f0c1e-5a54-4c0e-9d6b-3f1f0f6b7a10 --unset credential,client-id
 
-A credential is named by where it is kept, and is read when a run needs it, on the machine that leads the run:
+A credential is named by where it is kept, and is read there for each run, on the machine that makes it:
   env:LASTSEEN_CONTOSO_SECRET              a client secret in a variable of the environment
   file:/run/secrets/contoso                a client secret in a file
   certificate:/etc/lastseen/app.pem        a certificate with its key, PEM or PKCS#12; a password is named after it:
@@ -23,18 +23,21 @@ A credential is named by where it is kept, and is read when a run needs it, on t
 What is not given stays as it is; a new tenant has what the configuration says.")]
     Add(Box<AddTenant>),
     /// List the tenants: names, clouds, credentials by where they are kept, limits
+    #[command(after_help = "Example:\n  lastseen tenant list --all")]
     List {
         /// Also those that were removed
         #[arg(long)]
         all: bool,
     },
     /// Show one tenant: how it is reached, its limits, what was synced and when last
+    #[command(after_help = "Example:\n  lastseen tenant show 8c2f0c1e-5a54-4c0e-9d6b-3f1f0f6b7a10")]
     Show {
         /// The tenant; by default the one of --tenant, else the only one the database knows
         #[arg(value_name = "GUID")]
         guid: Option<TenantId>,
     },
     /// Hide a tenant and sync it no more; what was seen of it stays, and `tenant add` brings it back
+    #[command(after_help = "Example:\n  lastseen tenant remove 8c2f0c1e-5a54-4c0e-9d6b-3f1f0f6b7a10")]
     Remove {
         /// The tenant
         #[arg(value_name = "GUID")]
@@ -67,7 +70,7 @@ pub(crate) struct AddTenant {
     /// Its name for people (1 to 200 characters)
     #[arg(long)]
     pub(crate) name: Option<String>,
-    /// The cloud it is in: global, usgov (GCC High), usgov-dod or china; by default that of the configuration
+    /// The cloud it is in: global (GCC, too), usgov (GCC High), usgov-dod or china; by default that of the configuration
     #[arg(long)]
     pub(crate) cloud: Option<Cloud>,
     // Read by the command: clap would repeat a text that is none, and somebody may have typed the secret.

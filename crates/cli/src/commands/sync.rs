@@ -37,8 +37,13 @@ pub(crate) async fn run(app: &App, args: &args::Sync, screen: &mut Screen) -> Re
     let store = app.open().await?;
     let known = store.tenants().await?;
     let tenants: Vec<Tenant> = match (args.all_tenants, app.tenant) {
-        (true, _) if active(&known).next().is_none() => {
-            return Err(Problem::usage("this database knows no tenant yet").next("sync one: lastseen sync --tenant <GUID>"));
+        (true, _) if active(&known).next().is_none() && !known.is_empty() => {
+            return Err(
+                Problem::usage("every tenant that this database knows was removed").next("bring one back: lastseen tenant list --all")
+            );
+        }
+        (true, _) if known.is_empty() => {
+            return Err(Problem::usage("this database knows no tenant yet").next("make one known: lastseen tenant add <GUID>"));
         }
         (true, _) => active(&known).map(|record| app.tenant_of(record.tenant_id, &known)).collect(),
         (false, Some(tenant)) if known.iter().any(|record| record.tenant_id == tenant && record.is_removed()) => {

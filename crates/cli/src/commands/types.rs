@@ -38,7 +38,7 @@ pub(crate) fn run(screen: &mut Screen) -> Result<Exit, Problem> {
         let mut line = vec![
             known.policy_type.to_string(),
             known.category.to_string(),
-            if known.is_on() { "always" } else { "by name" }.to_owned(),
+            if known.is_on() { "by default" } else { "by name" }.to_owned(),
             path.permission.clone(),
             format!("{}{}", path.api_version.as_str(), path.path),
         ];

@@ -18,6 +18,11 @@ const SECRET: &str = "LASTSEEN_CLIENT_SECRET";
 const SECRET_FILE: &str = "LASTSEEN_CLIENT_SECRET_FILE";
 const CREDENTIAL: &str = "LASTSEEN_CREDENTIAL";
 
+/// What to do where nothing says how to sign in.
+pub(crate) const HOW_TO_SIGN_IN: &str = "set LASTSEEN_CLIENT_ID and LASTSEEN_CLIENT_SECRET (or LASTSEEN_CLIENT_SECRET_FILE), or name a \
+     certificate, a federated token or managed-identity with LASTSEEN_CREDENTIAL,\nor give the tenant its own: lastseen tenant add --help; \
+     `lastseen types` lists the permissions it needs";
+
 /// How a tenant is reached about which nothing else is known.
 #[derive(Clone)]
 pub(crate) struct AccessConfig {
@@ -70,9 +75,7 @@ impl AccessConfig {
     pub(crate) async fn check(&self, tenant: Option<&TenantAccess>, timer: &dyn Timer) -> Result<(), Problem> {
         let (client_id, credential) = tenant.map_or((None, None), |tenant| (tenant.client_id.clone(), tenant.credential.clone()));
         let missing = |what: &str| {
-            Problem::usage(format!("no {what}"))
-                .with("meaning", "a sync signs in at Entra as an app registration")
-                .next("set LASTSEEN_CLIENT_ID and LASTSEEN_CLIENT_SECRET (or LASTSEEN_CLIENT_SECRET_FILE), or name a certificate, a federated token or managed-identity with LASTSEEN_CREDENTIAL,\nor give the tenant its own: lastseen tenant add --help; `lastseen types` lists the permissions it needs")
+            Problem::usage(format!("no {what}")).with("meaning", "a sync signs in at Entra as an app registration").next(HOW_TO_SIGN_IN)
         };
         match self.resolve(client_id, credential, timer.time_of_day()).await {
             Ok(_) => Ok(()),
@@ -88,7 +91,8 @@ impl AccessConfig {
         Arc::new(Configured { config: self.clone(), timer })
     }
 
-    fn endpoints_of(&self, cloud: Option<Cloud>) -> Endpoints {
+    /// Where a tenant of this cloud is; without one, of ours.
+    pub(crate) fn endpoints_of(&self, cloud: Option<Cloud>) -> Endpoints {
         let of = Endpoints::of(cloud.unwrap_or(self.cloud));
         Endpoints { authority: self.authority.clone().unwrap_or(of.authority), graph: self.graph.clone().unwrap_or(of.graph) }
     }

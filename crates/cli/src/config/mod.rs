@@ -20,7 +20,7 @@ use lastseen_graph::{GraphSettings, Origin};
 use lastseen_model::{Guard, Limits, TenantId};
 use lastseen_store_postgres::PoolSettings;
 
-pub(crate) use self::access::AccessConfig;
+pub(crate) use self::access::{AccessConfig, HOW_TO_SIGN_IN};
 pub(crate) use self::database::Database;
 pub(crate) use self::file::{FileConfig, parse_length};
 use self::file::{GraphConfig, GuardConfig, Length, LimitsConfig, RunConfig};

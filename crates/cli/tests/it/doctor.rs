@@ -2,6 +2,7 @@
 
 use lastseen_model::TenantId;
 use lastseen_simulator::{Fault, FaultAction, NamedError};
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::support::{CONFIGURATION, World, code, text};
@@ -39,7 +40,7 @@ fn all_is_well_and_a_sync_succeeds_as_foretold() {
     assert_eq!(exit, 0);
     assert!(!world.database().exists(), "looking makes no database");
     let asked = world.simulator.requests();
-    assert!(asked.len() <= 4, "a token, one path, the organization: {asked:?}");
+    assert!(asked.len() <= 6, "a token, a path of each workload, the organization: {asked:?}");
 
     let (exit, run) = world.sync(&[]);
     assert_eq!((exit, &run["status"]), (0, &json!("success")));
@@ -113,8 +114,37 @@ fn a_tenant_without_intune_is_told_so() {
     let guid = tenant(&world).to_string();
     let (exit, document) = world.json(&["doctor", "--tenant", &guid, "--types", CONFIGURATION]);
     assert_eq!(exit, 1, "nothing would be read");
-    assert_eq!((&document["tenants"][0]["licence"]["intune"], &document["tenants"][0]["outlook"]), (&json!(false), &json!("failed")));
+    assert_eq!(
+        (&document["tenants"][0]["graph"][0]["error_code"], &document["tenants"][0]["outlook"]),
+        (&json!("graph_feature_unavailable"), &json!("failed"))
+    );
     assert_eq!(world.sync(&[CONFIGURATION]).0, 1, "as foretold");
+}
+
+#[rstest]
+#[case::away(FaultAction::error(NamedError::Unavailable))]
+#[case::refused(FaultAction::error(NamedError::Unauthorized))]
+#[case::throttled(FaultAction::throttled(Some("3600")))]
+fn a_graph_that_does_not_answer_is_never_foretold_as_a_success(#[case] action: FaultAction) {
+    let world = World::new(1, 3);
+    world.simulator.faults().add(Fault::always(action));
+    std::fs::write(world.folder.path().join("lastseen.toml"), "[graph]\nretry_tries = 1\n").expect("written");
+    let guid = tenant(&world).to_string();
+    let (exit, document) = world.json(&["doctor", "--tenant", &guid, "--types", CONFIGURATION]);
+    assert_eq!((exit, &document["tenants"][0]["outlook"]), (1, &json!("failed")), "{document:#}");
+    let failed = |finding: &&Value| finding["state"] == json!("failed") && finding["next"].is_string();
+    assert!(document["tenants"][0]["findings"].as_array().expect("findings").iter().any(|finding| failed(&finding)));
+    assert_eq!(world.sync(&[CONFIGURATION]).0, 1, "as foretold");
+}
+
+#[test]
+fn a_database_that_can_not_be_made_is_in_the_way() {
+    let world = World::new(1, 3);
+    let guid = tenant(&world).to_string();
+    let nowhere = "sqlite:/proc/lastseen/new.db";
+    let output = world.command(&["doctor", "--tenant", &guid, "--database", nowhere]).output().expect("runs");
+    let printed = text(&output.stdout);
+    assert!(code(&output) == 1 && printed.contains("✗ database") && printed.contains("would not begin"), "{printed}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod outlook;
 mod permissions;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use lastseen_contracts::{ApiVersion, PathContract, PathPlan, Registry, Workload};
@@ -37,8 +38,10 @@ pub struct Examination {
     pub sign_in: Result<SignedIn, NotSignedIn>,
     /// The permissions that the types need, by name.
     pub permissions: Vec<Permission>,
-    /// What the tenant has; none where nobody signed in.
-    pub licence: Option<Licence>,
+    /// Which workloads answer: one small question to each that has a path in the selection that may be read. Empty where nobody signed in.
+    pub knocks: Vec<Knock>,
+    /// Who manages the devices; `graph_forbidden` where the app may not ask. None where nobody signed in.
+    pub mdm_authority: Option<Result<MdmAuthority, GraphFailure>>,
     /// The paths of the types, in registry order, each with what a sync would get of it.
     pub paths: Vec<PathExamined>,
 }
@@ -70,20 +73,15 @@ pub enum NotSignedIn {
     Refused(GraphFailure),
 }
 
-/// What a tenant has.
+/// Whether a workload answers, by one small question to one of its paths.
 #[derive(Debug)]
-pub struct Licence {
-    /// Whether Intune answers; none where no path of Intune's may be read.
-    pub intune: Option<Result<(), GraphFailure>>,
-    /// Who manages the devices; `graph_forbidden` where the app may not ask.
-    pub mdm_authority: Result<MdmAuthority, GraphFailure>,
-}
-
-impl Licence {
-    /// Whether the tenant is known to have no Intune.
-    pub fn lacks_intune(&self) -> bool {
-        matches!(&self.intune, Some(Err(failure)) if failure.code.is_unavailability())
-    }
+pub struct Knock {
+    /// The workload.
+    pub workload: Workload,
+    /// The path that was asked.
+    pub path: String,
+    /// What came.
+    pub answer: Result<(), GraphFailure>,
 }
 
 /// One path.
@@ -127,9 +125,10 @@ impl Examiner<'_> {
         };
         let roles = sign_in.as_ref().ok().and_then(|signed_in| signed_in.roles.as_deref());
         let permissions = permissions::of(&plans, roles);
-        let (mut licence, mut answers) = (None, Vec::new());
+        let (mut knocks, mut mdm_authority, mut answers) = (Vec::new(), None, Vec::new());
         if let Some(session) = &session {
-            licence = Some(licence_of(session, &plans, &permissions).await);
+            knocks = knock_at_each(session, &plans, &permissions).await;
+            mdm_authority = Some(session.mdm_authority().await);
             if what.probe {
                 answers = probe_all(session, &plans, heard).await;
             }
@@ -138,11 +137,11 @@ impl Examiner<'_> {
         let examined = plans.iter().map(|plan| {
             let probe = answers.next();
             let granted = permissions.iter().find(|known| known.name == plan.path.permission).and_then(|known| known.granted);
-            let expected = outlook::expected(plan.path, sign_in.is_ok(), granted, licence.as_ref(), probe.as_ref());
+            let expected = outlook::expected(plan.path, sign_in.is_ok(), granted, &knocks, probe.as_ref());
             PathExamined { path: plan.path.path.clone(), api_version: plan.path.api_version, types: types_of(plan), probe, expected }
         });
         let paths = examined.collect();
-        Examination { tenant_id: tenant.tenant_id, sign_in, permissions, licence, paths }
+        Examination { tenant_id: tenant.tenant_id, sign_in, permissions, knocks, mdm_authority, paths }
     }
 
     async fn sign_in(&self, tenant: &TenantAccess, cancel: CancellationToken) -> Result<(Session, SignedIn), NotSignedIn> {
@@ -158,17 +157,24 @@ pub(crate) fn types_of(plan: &PathPlan<'_>) -> Vec<PolicyType> {
     plan.wanted.iter().map(|index| plan.path.types[*index].policy_type.clone()).collect()
 }
 
-async fn licence_of(session: &Session, plans: &[PathPlan<'_>], permissions: &[Permission]) -> Licence {
-    // What may be read answers for Intune as a whole; a path that a tenant may lack says nothing of it.
+/// Asks one path of each workload. A path that a tenant may lack says less than another.
+async fn knock_at_each(session: &Session, plans: &[PathPlan<'_>], permissions: &[Permission]) -> Vec<Knock> {
     let may_be_read = |path: &PathContract| {
         let granted = permissions.iter().find(|known| known.name == path.permission).and_then(|known| known.granted);
-        path.workload == Workload::Intune && !path.optional_feature && granted != Some(false)
+        granted != Some(false)
     };
-    let intune = match plans.iter().map(|plan| plan.path).find(|path| may_be_read(path)) {
-        Some(path) => Some(session.knock(path).await),
-        None => None,
-    };
-    Licence { intune, mdm_authority: session.mdm_authority().await }
+    let mut chosen: BTreeMap<Workload, &PathContract> = BTreeMap::new();
+    for path in plans.iter().map(|plan| plan.path).filter(|path| may_be_read(path)) {
+        let kept = chosen.entry(path.workload).or_insert(path);
+        if kept.optional_feature && !path.optional_feature {
+            *kept = path;
+        }
+    }
+    let mut knocks = Vec::new();
+    for (workload, path) in chosen {
+        knocks.push(Knock { workload, path: path.path.clone(), answer: session.knock(path).await });
+    }
+    knocks
 }
 
 /// Probes every path, a few side by side; the answers are in the order of the plans.

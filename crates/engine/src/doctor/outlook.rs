@@ -1,10 +1,10 @@
 //! What would come of a sync, from what an examination found: the same rules by which a run's status follows from its listings.
 
-use lastseen_contracts::{PathContract, Workload};
+use lastseen_contracts::PathContract;
 use lastseen_graph::{GraphFailure, Probe};
 use lastseen_model::ErrorCode;
 
-use super::{Examination, Licence};
+use super::{Examination, Knock};
 
 /// How the listing of a path would end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub(super) fn expected(
     path: &PathContract,
     signed_in: bool,
     granted: Option<bool>,
-    licence: Option<&Licence>,
+    knocks: &[Knock],
     probe: Option<&Result<Option<Probe>, GraphFailure>>,
 ) -> Expected {
     if !signed_in {
@@ -62,14 +62,27 @@ pub(super) fn expected(
             Err(failure) => Expected::Incomplete(failure.code),
         };
     }
+    if let Some(expected) = knocks.iter().find(|knock| knock.workload == path.workload).and_then(|knock| by_knock(path, knock)) {
+        return expected;
+    }
     match granted {
-        _ if path.workload == Workload::Intune && licence.is_some_and(Licence::lacks_intune) => {
-            Expected::Unavailable(ErrorCode::GraphFeatureUnavailable)
-        }
         Some(true) => Expected::Complete,
         Some(false) if path.optional_feature => Expected::Unavailable(ErrorCode::GraphForbidden),
         Some(false) => Expected::Incomplete(ErrorCode::GraphForbidden),
         None => Expected::Unknown,
+    }
+}
+
+/// What a question that was not answered says of a path of the same workload; nothing where it speaks of the asked path alone.
+fn by_knock(path: &PathContract, knock: &Knock) -> Option<Expected> {
+    let failure = knock.answer.as_ref().err()?;
+    match failure.code {
+        code if code.is_unavailability() => Some(Expected::Unavailable(code)),
+        // A refusal is of one path and its permission; whatever else keeps one path from answering keeps the others, too.
+        code @ (ErrorCode::GraphForbidden | ErrorCode::GraphBadRequest | ErrorCode::GraphInvalidResponse) => {
+            (knock.path == path.path).then_some(Expected::Incomplete(code))
+        }
+        code => Some(Expected::Incomplete(code)),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a doctor says of the database.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use lastseen_model::Timestamp;
@@ -17,13 +18,31 @@ const SKEW_TOLD: i64 = 60;
 /// Opens the database where there is one, and says what it is.
 pub(super) async fn look(app: &App, screen: &mut Screen) -> Result<(Option<Arc<dyn Store>>, Finding), Problem> {
     if let Some(path) = app.config.database.missing_file() {
-        return Ok((None, Finding::note("database", format!("none yet; the first sync makes {}", path.display()))));
+        return Ok((None, not_yet(path)));
     }
     let store = app.open().await?;
     let about = store.about().await?;
     screen.refresh();
     let finding = of(&about, screen.now());
     Ok((Some(store), finding))
+}
+
+/// That there is no file yet, and whether one can be made.
+fn not_yet(path: &Path) -> Finding {
+    let folder = path
+        .ancestors()
+        .skip(1)
+        .map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
+        .find(|folder| folder.is_dir());
+    // A file without a name, gone when it is closed: whatever keeps the first sync from making one keeps this from being made.
+    match folder.map(tempfile::tempfile_in) {
+        Some(Ok(_)) => Finding::note("database", format!("none yet; the first sync makes {}", path.display())),
+        _ => Finding::failed(
+            "database",
+            &Problem::usage(format!("there is none, and {} can't be made: its folder is not this user's to write to", path.display()))
+                .next("name another place with --database or LASTSEEN_DATABASE_URL, or let this user write there"),
+        ),
+    }
 }
 
 fn of(about: &About, here: Timestamp) -> Finding {

@@ -22,13 +22,6 @@ pub(super) fn tenant(tenant: &Tenant, examination: &Examination) -> Value {
     };
     let signed_in = examination.sign_in.as_ref().ok();
     let roles = signed_in.and_then(|signed_in| signed_in.roles.as_ref());
-    let licence = examination.licence.as_ref().map(|licence| {
-        json!({
-            "intune": licence.intune.as_ref().map(Result::is_ok),
-            "intune_code": licence.intune.as_ref().and_then(|answer| answer.as_ref().err()).map(|failure| failure.code),
-            "mdm_authority": licence.mdm_authority.as_ref().ok().map(|authority| authority.as_str()),
-        })
-    });
     json!({
         "tenant_id": examination.tenant_id,
         "name": tenant.name,
@@ -47,7 +40,13 @@ pub(super) fn tenant(tenant: &Tenant, examination: &Examination) -> Value {
             "policy_types": permission.types,
             "optional": permission.is_optional,
         })).collect::<Vec<_>>(),
-        "licence": licence,
+        "graph": examination.knocks.iter().map(|knock| json!({
+            "workload": knock.workload.as_str(),
+            "path": knock.path,
+            "answers": knock.answer.is_ok(),
+            "error_code": knock.answer.as_ref().err().map(|failure| failure.code),
+        })).collect::<Vec<_>>(),
+        "mdm_authority": examination.mdm_authority.as_ref().and_then(|answer| answer.as_ref().ok()).map(|authority| authority.as_str()),
         "paths": examination.paths.iter().map(path).collect::<Vec<_>>(),
     })
 }

@@ -1,13 +1,15 @@
 //! What was found, a line each: what is well, what is not, and the next step.
 
-use lastseen_engine::{Examination, Expected, Licence, NotSignedIn, Permission, SignedIn};
-use lastseen_graph::{GraphFailure, MdmAuthority, ORGANIZATION_PERMISSION};
-use lastseen_model::{CredentialRef, ErrorCode};
+use lastseen_contracts::Workload;
+use lastseen_engine::{Examination, Expected, Knock, NotSignedIn, Permission, SignedIn};
+use lastseen_graph::{CredentialReason, Endpoints, GraphFailure, MdmAuthority, ORGANIZATION_PERMISSION};
+use lastseen_model::{Cloud, CredentialRef, ErrorCode, PolicyType};
 use lastseen_store::TenantRecord;
 use serde_json::{Value, json};
 
 use crate::advice;
 use crate::app::{App, Tenant};
+use crate::config::HOW_TO_SIGN_IN;
 use crate::output::{Screen, count, exact};
 use crate::problem::Problem;
 
@@ -107,7 +109,11 @@ pub(super) fn of_configuration(app: &App) -> Finding {
 }
 
 /// That it is not clear which tenant is meant.
-pub(super) fn no_tenant(known: usize) -> Finding {
+pub(super) fn no_tenant(known: usize, removed: usize) -> Finding {
+    if known == 0 && removed > 0 {
+        return Finding::new(Mark::Failed, "tenant", "every tenant that is known was removed")
+            .next("name another with --tenant, or bring one back: lastseen tenant list --all");
+    }
     if known == 0 {
         return Finding::new(Mark::Failed, "tenant", "none is named, and none is known").next("name one: lastseen doctor --tenant <GUID>");
     }
@@ -124,11 +130,15 @@ pub(super) fn removed(record: &TenantRecord) -> Finding {
 
 /// What was found of a tenant.
 pub(super) fn of_tenant(tenant: &Tenant, examination: &Examination) -> Vec<Finding> {
+    let mut found: Vec<Finding> = tenant.access.cloud.map(|cloud| of_cloud(tenant, cloud)).into_iter().collect();
     let signed_in = match &examination.sign_in {
         Ok(signed_in) => signed_in,
-        Err(problem) => return vec![not_signed_in(tenant, problem)],
+        Err(problem) => {
+            found.push(not_signed_in(tenant, problem));
+            return found;
+        }
     };
-    let mut found = vec![sign_in(tenant, signed_in)];
+    found.push(sign_in(tenant, signed_in));
     found.extend(permissions(&examination.permissions));
     let beyond = signed_in.beyond_reading();
     if !beyond.is_empty() {
@@ -136,11 +146,21 @@ pub(super) fn of_tenant(tenant: &Tenant, examination: &Examination) -> Vec<Findi
         let text = format!("more than reading is granted, and Lastseen only reads: {}", names.join(", "));
         found.push(Finding::note("permissions", text));
     }
-    if let Some(licence) = &examination.licence {
-        found.push(of_licence(licence));
-    }
+    found.extend(of_knocks(tenant, &examination.knocks));
+    found.extend(examination.mdm_authority.as_ref().and_then(managed));
     found.extend(of_probes(examination));
     found
+}
+
+/// Where a tenant of its own cloud is asked.
+fn of_cloud(tenant: &Tenant, cloud: Cloud) -> Finding {
+    let Endpoints { authority, graph } = &tenant.endpoints;
+    let text = format!("{cloud}: Graph is {graph}, tokens come from {authority}");
+    if tenant.endpoints == Endpoints::of(cloud) {
+        Finding::new(Mark::Good, "cloud", text)
+    } else {
+        Finding::note("cloud", format!("{text} (set by LASTSEEN_AUTHORITY, LASTSEEN_GRAPH_ENDPOINT or the file, which win over the cloud)"))
+    }
 }
 
 fn sign_in(tenant: &Tenant, signed_in: &SignedIn) -> Finding {
@@ -163,12 +183,18 @@ fn not_signed_in(tenant: &Tenant, problem: &NotSignedIn) -> Finding {
     let failed = |text: String| Finding::new(Mark::Failed, "sign-in", text);
     let credential = tenant.credential.as_ref();
     match problem {
-        NotSignedIn::Credential(problem) => failed(problem.to_string()).next(advice::unavailable(credential)),
+        NotSignedIn::Credential(problem) => failed(problem.to_string()).next(match problem.reason {
+            CredentialReason::NotConfigured | CredentialReason::NoClientId => HOW_TO_SIGN_IN,
+            _ => advice::unavailable(credential),
+        }),
         NotSignedIn::Setup(error) => failed(error.to_string()).next("install the CA certificates of this system"),
         NotSignedIn::Refused(failure) if failure.code == ErrorCode::AuthFailed => {
             let (meaning, next) = advice::sign_in(&failure.context, credential);
             let number = failure.context.aadsts.map(|number| format!(" (AADSTS{number})")).unwrap_or_default();
             failed(format!("{}{number}: {meaning}", failure.code.meaning())).next(next)
+        }
+        NotSignedIn::Refused(failure) if failure.code == ErrorCode::CredentialUnavailable => {
+            failed(format!("{} can't be used on this machine", kind(credential))).next(advice::unavailable(credential))
         }
         NotSignedIn::Refused(failure) => {
             let next = match failure.code {
@@ -178,7 +204,7 @@ fn not_signed_in(tenant: &Tenant, problem: &NotSignedIn) -> Finding {
                 ErrorCode::AuthTenantMismatch => "check the tenant's GUID, and that the identity belongs to this tenant",
                 _ => "try again later",
             };
-            failed(failure.to_string()).next(next)
+            failed(failure.code.meaning().to_owned()).next(next)
         }
     }
 }
@@ -192,37 +218,90 @@ fn permissions(needed: &[Permission]) -> Vec<Finding> {
         return vec![Finding::new(Mark::Good, "permissions", format!("{} of {} granted", needed.len(), needed.len()))];
     }
     let finding = |permission: &&Permission| {
-        let types = count(permission.types.len() as u64, "type", "types");
+        let types = names(&permission.types);
         if permission.is_optional {
-            let text = format!("{} is not granted: {types} would be told as not available", permission.name);
-            return Finding::note("permissions", text);
+            return Finding::note(
+                "permissions",
+                format!("{} is not granted, so these would be told as not available: {types}", permission.name),
+            );
         }
-        Finding::new(Mark::Failed, "permissions", format!("{} is not granted: {types} can't be read", permission.name))
-            .next("grant it to the app registration and consent again, or leave the types out of the selection")
+        Finding::new(Mark::Failed, "permissions", format!("{} is not granted, so these can't be read: {types}", permission.name))
+            .next("grant it to the app registration and consent again, or name the types to sync with --types")
     };
     lacking.iter().map(finding).collect()
 }
 
-fn of_licence(licence: &Licence) -> Finding {
-    let managed = match &licence.mdm_authority {
-        Ok(MdmAuthority::Intune) => "devices are managed by Intune".to_owned(),
-        Ok(MdmAuthority::ConfigurationManager) => "devices are managed by Configuration Manager".to_owned(),
-        Ok(MdmAuthority::Microsoft365) => "devices are managed by Microsoft 365's basic mobility".to_owned(),
-        Ok(MdmAuthority::NotSet) => "the MDM authority was never set".to_owned(),
-        Ok(MdmAuthority::Other) => "the MDM authority is one that this program does not know".to_owned(),
-        Err(GraphFailure { code: ErrorCode::GraphForbidden, .. }) => {
-            format!("who manages devices is not shown ({ORGANIZATION_PERMISSION} is not granted, and no sync needs it)")
-        }
-        Err(failure) => format!("who manages devices is not known ({})", failure.code),
+/// Which workloads answer, and which do not.
+fn of_knocks(tenant: &Tenant, knocks: &[Knock]) -> Vec<Finding> {
+    let name = |workload| match workload {
+        Workload::Intune => "Intune",
+        Workload::ConditionalAccess => "conditional access",
+        Workload::Identity => "Entra",
+        Workload::CloudPc => "Windows 365",
     };
-    match &licence.intune {
-        Some(Ok(())) => Finding::new(Mark::Good, "licence", format!("Intune answers; {managed}")),
-        None => Finding::note("licence", format!("Intune was not asked: nothing of it that may be read is in the selection; {managed}")),
-        Some(Err(failure)) if failure.code.is_unavailability() => {
-            Finding::note("licence", format!("the tenant has no Intune, or no licence for it; {managed}"))
-                .next("buy or assign a licence, or set the MDM authority in the Intune admin centre")
+    let answering: Vec<&str> = knocks.iter().filter(|knock| knock.answer.is_ok()).map(|knock| name(knock.workload)).collect();
+    let mut found = Vec::new();
+    if !answering.is_empty() {
+        let verb = if answering.len() == 1 { "answers" } else { "answer" };
+        found.push(Finding::new(Mark::Good, "Graph", format!("{} {verb}", answering.join(", "))));
+    }
+    for knock in knocks {
+        let Err(failure) = &knock.answer else { continue };
+        let (who, path) = (name(knock.workload), &knock.path);
+        found.push(if failure.code.is_unavailability() {
+            Finding::note("licence", format!("the tenant has no {who}, or no licence for it"))
+        } else {
+            Finding::new(Mark::Failed, "Graph", format!("{who} did not answer to {path}: {}", failure.code.meaning()))
+                .next(next_of(tenant, failure))
+        });
+    }
+    found
+}
+
+/// What to do about a question that was not answered.
+fn next_of(tenant: &Tenant, failure: &GraphFailure) -> String {
+    match failure.code {
+        ErrorCode::GraphConnection | ErrorCode::GraphTimeout => {
+            "check this machine's network and proxy, the tenant's cloud, and LASTSEEN_GRAPH_ENDPOINT where it is set".to_owned()
         }
-        Some(Err(failure)) => Finding::new(Mark::Failed, "licence", format!("Intune does not answer: {failure}; {managed}")),
+        ErrorCode::GraphForbidden => {
+            "see that consent was given for the permissions above, and that no policy keeps the app out".to_owned()
+        }
+        ErrorCode::GraphUnauthorized => "see that the tenant's cloud and the Graph endpoint belong together".to_owned(),
+        ErrorCode::GraphThrottled => "other programs use up what this tenant allows; try again later".to_owned(),
+        ErrorCode::GraphUnavailable => "Graph fails on its side; try again later".to_owned(),
+        _ => format!("ask every path: lastseen doctor --probe --tenant {}", tenant.scope.tenant()),
+    }
+}
+
+/// Who manages the devices, where that is known and worth a word.
+fn managed(answer: &Result<MdmAuthority, GraphFailure>) -> Option<Finding> {
+    let good = |text| Some(Finding::new(Mark::Good, "licence", text));
+    match answer {
+        Ok(MdmAuthority::Intune) => good("devices are managed by Intune"),
+        Ok(MdmAuthority::ConfigurationManager) => good("devices are managed by Configuration Manager"),
+        Ok(MdmAuthority::Microsoft365) => good("devices are managed by Microsoft 365's basic mobility"),
+        Ok(MdmAuthority::NotSet) => Some(
+            Finding::note("licence", "the MDM authority was never set, so Intune has nothing to show")
+                .next("set it in the Intune admin centre, where the tenant is to use Intune"),
+        ),
+        Ok(MdmAuthority::Other) => Some(Finding::note("licence", "devices are managed by something that this program does not know")),
+        Err(GraphFailure { code: ErrorCode::GraphForbidden, .. }) => Some(Finding::note(
+            "licence",
+            format!("who manages devices is not shown: {ORGANIZATION_PERMISSION} is not granted, and no sync needs it"),
+        )),
+        // What keeps it from answering is told of the workloads.
+        Err(_) => None,
+    }
+}
+
+/// The first few, and how many more.
+fn names(types: &[PolicyType]) -> String {
+    const SHOWN: usize = 3;
+    let shown: Vec<&str> = types.iter().take(SHOWN).map(PolicyType::as_str).collect();
+    match types.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 

@@ -14,6 +14,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use self::findings::{Finding, Mark};
+use self::probes::Saved;
 use crate::app::{App, Tenant, active, selection};
 use crate::args::{Doctor, Global};
 use crate::exit::Exit;
@@ -32,6 +33,7 @@ struct Report {
 
 pub(crate) async fn run(global: &Global, args: &Doctor, screen: &mut Screen) -> Result<Exit, Problem> {
     let selection = selection(&args.selection)?;
+    let mut saved = None;
     let report = match App::new(global) {
         // A configuration that can't be used is the first thing that a doctor is for.
         Err(problem) => Report { here: vec![Finding::failed("configuration", &problem)], tenants: Vec::new() },
@@ -43,12 +45,12 @@ pub(crate) async fn run(global: &Global, args: &Doctor, screen: &mut Screen) -> 
             app.close().await;
             let report = report?;
             if let (Some(file), [(_, examination)]) = (&args.save, report.tenants.as_slice()) {
-                probes::save(file, &app.config, examination)?;
+                saved = Some(probes::save(file, &app.config, examination)?);
             }
             report
         }
     };
-    show(&report, args, &selection, screen)
+    show(&report, (args, saved), &selection, screen)
 }
 
 async fn examine(app: &App, args: &Doctor, selection: &Selection, screen: &mut Screen) -> Result<Report, Problem> {
@@ -69,11 +71,13 @@ async fn examine(app: &App, args: &Doctor, selection: &Selection, screen: &mut S
     };
     let meant: Vec<Tenant> = match app.tenant {
         Some(tenant) => vec![app.tenant_of(tenant, &tenants)],
-        None if args.all_tenants => active(&tenants).map(|record| app.tenant_of(record.tenant_id, &tenants)).collect(),
+        None if args.all_tenants && active(&tenants).next().is_some() => {
+            active(&tenants).map(|record| app.tenant_of(record.tenant_id, &tenants)).collect()
+        }
         None => match active(&tenants).collect::<Vec<_>>().as_slice() {
             [only] => vec![app.tenant_of(only.tenant_id, &tenants)],
             several => {
-                here.push(findings::no_tenant(several.len()));
+                here.push(findings::no_tenant(several.len(), tenants.len()));
                 Vec::new()
             }
         },
@@ -114,7 +118,7 @@ async fn examine_each(
     Ok(examined)
 }
 
-fn show(report: &Report, args: &Doctor, selection: &Selection, screen: &mut Screen) -> Result<Exit, Problem> {
+fn show(report: &Report, (args, saved): (&Doctor, Option<Saved>), selection: &Selection, screen: &mut Screen) -> Result<Exit, Problem> {
     let sound = report.here.iter().all(|finding| finding.mark != Mark::Failed);
     let would_succeed = sound && report.tenants.iter().all(|(_, examination)| examination.outlook() == Outlook::Success);
     let exit = if would_succeed && !report.tenants.is_empty() { Exit::Success } else { Exit::Failed };
@@ -139,25 +143,33 @@ fn show(report: &Report, args: &Doctor, selection: &Selection, screen: &mut Scre
             screen.line("")?;
             probes::tell(examination, screen)?;
         }
-        screen.line(verdict(examination, selection))?;
+        screen.line(verdict(report, examination, args.probe, selection))?;
     }
-    if let Some(file) = &args.save
-        && report.tenants.iter().any(|(_, examination)| examination.sign_in.is_ok())
-    {
-        screen.line(format!("saved: {}", file.display()))?;
-        screen.line("next: name it as graph.contract_overrides in lastseen.toml, or in LASTSEEN_CONTRACT_OVERRIDES")?;
+    match (saved, &args.save) {
+        (Some(Saved::Written), Some(file)) => {
+            screen.line(format!("saved: {}", file.display()))?;
+            screen.line("next: name it as graph.contract_overrides in lastseen.toml, or in LASTSEEN_CONTRACT_OVERRIDES")?;
+        }
+        (Some(Saved::NothingToSay), _) => screen.line("nothing was saved: no path takes more, or less, than it is asked for")?,
+        _ => {}
     }
     Ok(exit)
 }
 
-fn verdict(examination: &Examination, selection: &Selection) -> String {
+fn verdict(report: &Report, examination: &Examination, probed: bool, selection: &Selection) -> String {
     let words = selection_words(selection);
+    if let Some(finding) = report.here.iter().find(|finding| finding.mark == Mark::Failed) {
+        return format!("a sync of {words} would not begin: see {} above", finding.check);
+    }
+    let (sync, hint) = if probed {
+        (format!("a sync of {words}"), "")
+    } else {
+        (format!("as far as permissions and a few questions show, a sync of {words}"), " (--probe asks every path)")
+    };
     match examination.outlook() {
-        Outlook::Success => format!("a sync of {words} would succeed"),
-        Outlook::Partial => format!("a sync of {words} would be partial"),
+        Outlook::Success => format!("{sync} would succeed{hint}"),
+        Outlook::Partial => format!("{sync} would be partial{hint}"),
         Outlook::Failed => format!("a sync of {words} would fail"),
-        Outlook::Unknown => {
-            format!("whether a sync of {words} would succeed can't be told: the token does not show its permissions (--probe asks)")
-        }
+        Outlook::Unknown => format!("whether a sync of {words} would succeed can't be told: the token does not show its permissions{hint}"),
     }
 }

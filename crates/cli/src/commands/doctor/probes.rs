@@ -21,6 +21,8 @@ pub(super) fn tell(examination: &Examination, screen: &mut Screen) -> Result<(),
     }
     screen.show(&table)?;
     screen.line("")?;
+    screen.line("what is refused is no error: a sync asks again without it, and remembers; SUGGESTED would spare it that")?;
+    screen.line("")?;
     Ok(())
 }
 
@@ -42,7 +44,7 @@ fn line(path: &PathExamined) -> [String; 7] {
             size(probe),
             select(probe),
             assignments(probe),
-            probe.suggestion.as_ref().map(suggested).unwrap_or_default(),
+            probe.suggestion.as_ref().map_or_else(|| "as it is".to_owned(), suggested),
         ],
     }
 }
@@ -51,7 +53,7 @@ fn size(probe: &Probe) -> String {
     match probe.sizes.last() {
         None => "–".to_owned(),
         Some((size, SizeFound::Honoured(_))) => size.to_string(),
-        Some((size, SizeFound::TooFewToSee(_))) => format!("{size}, taken"),
+        Some((size, SizeFound::TooFewToSee(_))) => format!("{size} (too few to see)"),
         Some((_, SizeFound::Ignored(_))) => "ignored".to_owned(),
         Some((_, SizeFound::Refused(_))) => "refused".to_owned(),
     }
@@ -69,15 +71,15 @@ fn select(probe: &Probe) -> String {
 /// How many bytes fewer a page has.
 fn saved(plain: &FirstPage, lean: &FirstPage) -> String {
     let less = plain.bytes.saturating_sub(lean.bytes) * 100 / plain.bytes.max(1);
-    if less == 0 { "same size".to_owned() } else { format!("{less} % less") }
+    if less == 0 { "saves nothing".to_owned() } else { format!("saves {less} %") }
 }
 
 fn assignments(probe: &Probe) -> String {
     match &probe.expand {
         None => "–".to_owned(),
         Some(ExpandFound::Refused(_)) => "refused".to_owned(),
-        Some(ExpandFound::Page { counted: 0, .. }) => "none shown".to_owned(),
-        Some(ExpandFound::Page { assignments, .. }) => format!("{assignments} shown"),
+        Some(ExpandFound::Page { counted: 0, .. }) => "not shown".to_owned(),
+        Some(ExpandFound::Page { assignments, .. }) => format!("{assignments} counted"),
     }
 }
 
@@ -96,11 +98,17 @@ pub(super) fn may_be_made(file: &Path) -> Result<(), Problem> {
     Ok(())
 }
 
+/// What became of `--save`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Saved {
+    /// The file was made.
+    Written,
+    /// There was nothing to write.
+    NothingToSay,
+}
+
 /// Writes the overrides in force, changed by what was found, to a file of their own.
-pub(super) fn save(file: &Path, config: &Config, examination: &Examination) -> Result<(), Problem> {
-    if examination.sign_in.is_err() {
-        return Ok(());
-    }
+pub(super) fn save(file: &Path, config: &Config, examination: &Examination) -> Result<Saved, Problem> {
     let mut paths: Vec<PathOverride> = config.overrides.paths().to_vec();
     let suggestions = examination.paths.iter().filter_map(|path| path.probe.as_ref()?.as_ref().ok()?.as_ref()?.suggestion.as_ref());
     for suggestion in suggestions {
@@ -113,9 +121,14 @@ pub(super) fn save(file: &Path, config: &Config, examination: &Examination) -> R
             None => paths.push(suggestion.clone()),
         }
     }
+    if paths.as_slice() == config.overrides.paths() {
+        return Ok(Saved::NothingToSay);
+    }
     let overrides = Overrides::new(paths, Registry::builtin())
         .map_err(|problem| Problem::failed(format!("the overrides are not usable: {problem}")))?;
     let written =
         OpenOptions::new().write(true).create_new(true).open(file).and_then(|mut file| file.write_all(overrides.to_string().as_bytes()));
-    written.map_err(|error| Problem::failed(format!("--save: {} can't be written: {error}", file.display())).next("name another file"))
+    written
+        .map(|()| Saved::Written)
+        .map_err(|error| Problem::failed(format!("--save: {} can't be written: {error}", file.display())).next("name another file"))
 }
