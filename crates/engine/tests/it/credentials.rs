@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lastseen_engine::{Accesses, Silent, SyncError, TenantAccess};
 use lastseen_graph::{Access, Credential, CredentialProblem, Endpoints, Environment};
 use lastseen_model::{ErrorCode, ListingOutcome, RunStatus, TenantId};
-use lastseen_simulator::{FederatedPlan, MachinePlan, Simulator, SimulatorConfig, SizePlan, TenantPlan};
+use lastseen_simulator::{FederatedPlan, MachinePlan, Simulator, SimulatorConfig, SizePlan, TenantPlan, Watched};
 use lastseen_store::RunDetail;
 use p12_keystore::{Certificate as Pkcs12Certificate, KeyStore, KeyStoreEntry, PrivateKey, PrivateKeyChain};
 use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, SigningKey as _};
@@ -208,7 +208,7 @@ async fn i21_one_engine_reads_two_tenants_of_two_clouds_each_by_its_own_credenti
         record: true,
         ..SimulatorConfig::default()
     };
-    let abroad = Simulator::start(config).await.expect("started");
+    let abroad: Watched = Simulator::start(config).await.expect("started").into();
     let origin: lastseen_graph::Origin = abroad.origin().parse().expect("an origin");
     let (ours, theirs) = (written(&home, "ours", &home.config.client_secret), written(&home, "theirs", "the-other-clouds"));
     let mut told = Told::one(&home, format!("file:{}", ours.display()));

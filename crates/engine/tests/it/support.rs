@@ -10,7 +10,7 @@ use lastseen_contracts::Registry;
 use lastseen_engine::{Accesses, Engine, EngineSettings, Observer, Silent, SyncRequest, TenantAccess, new_worker_id};
 use lastseen_graph::{Access, Credential, CredentialProblem, Endpoints, GraphClient, GraphSettings, Origin, Proof, Timer, TokioTimer};
 use lastseen_model::{OnLimit, PolicyType, Reference, Selection, TenantId, Timestamp, Trigger};
-use lastseen_simulator::{Simulator, SimulatorConfig, SizePlan, TenantPlan};
+use lastseen_simulator::{Simulator, SimulatorConfig, SizePlan, TenantPlan, Watched};
 use lastseen_store::{DatabaseClock, Item, ItemQuery, ManualClock, Missing, MissingAnswer, MissingQuery, RunDetail, Store, TenantScope};
 use lastseen_store_sqlite::SqliteStore;
 use tokio_util::sync::CancellationToken;
@@ -60,7 +60,7 @@ impl Accesses for Everyone {
 }
 
 pub(crate) struct World {
-    pub(crate) simulator: Simulator,
+    pub(crate) simulator: Watched,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: ManualClock,
     pub(crate) folder: tempfile::TempDir,
@@ -82,7 +82,7 @@ impl World {
 
     /// A world whose simulator is made so.
     pub(crate) async fn of(config: SimulatorConfig) -> Self {
-        let simulator = Simulator::start(config.clone()).await.expect("the simulator starts");
+        let simulator: Watched = Simulator::start(config.clone()).await.expect("the simulator starts").into();
         let folder = tempfile::tempdir().expect("a folder");
         let clock = ManualClock::starting_at("2026-01-12T09:00:00Z".parse::<Timestamp>().expect("a time"));
         let store =

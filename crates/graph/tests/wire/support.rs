@@ -152,6 +152,21 @@ impl Server {
     }
 }
 
+impl Drop for Server {
+    /// Every test is a test of what leaves, too (I28): GETs to Graph and to a machine's identity endpoint, POSTs to the token endpoint.
+    fn drop(&mut self) {
+        let allowed = |request: &Request| match request.line().split(' ').next() {
+            Some("GET") => request.body.is_empty(),
+            Some("POST") => request.target().ends_with("/oauth2/v2.0/token") && request.header("authorization").is_none(),
+            _ => false,
+        };
+        if !std::thread::panicking() {
+            let foreign: Vec<_> = self.requests().into_iter().filter(|request| !allowed(request)).map(|request| request.head).collect();
+            assert!(foreign.is_empty(), "i28: {foreign:?}");
+        }
+    }
+}
+
 /// A client, and the access that a session gets where its test says nothing else.
 pub(crate) struct Client {
     pub(crate) graph: GraphClient,
