@@ -1,6 +1,5 @@
 //! A whole small world for a test: the simulator on a socket, a SQLite file, a client that never waits, and an engine.
 
-use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -27,25 +26,6 @@ impl Timer for SwiftTimer {
     }
     fn now(&self) -> Duration {
         Duration::from_nanos(self.0.load(Ordering::SeqCst))
-    }
-}
-
-/// A timer whose short waits are over at once and whose long ones never end: polls go on, heartbeats stand still.
-pub(crate) struct ShortWaits;
-
-/// The longest of the short waits.
-pub(crate) const SHORT: Duration = Duration::from_secs(5);
-
-#[async_trait]
-impl Timer for ShortWaits {
-    async fn pause(&self, duration: Duration) {
-        if duration > SHORT {
-            pending::<()>().await;
-        }
-        tokio::task::yield_now().await;
-    }
-    fn now(&self) -> Duration {
-        Duration::ZERO
     }
 }
 
