@@ -9,6 +9,7 @@ mod evidence;
 mod incidents;
 mod links;
 mod objects;
+mod plans;
 mod row;
 mod seeds;
 mod sign_in;
