@@ -130,7 +130,7 @@ impl Change {
             }
             "cut, packed" => {
                 let bytes = gzip(body.as_bytes());
-                packed(&bytes[..1 + index.index(bytes.len() - 1)])
+                packed(&bytes[..=index.index(bytes.len() - 1)])
             }
             // Behind the header of ten bytes, where everything is under the checksum.
             "packed, a byte wrong" => {

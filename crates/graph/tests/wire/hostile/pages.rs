@@ -39,8 +39,7 @@ async fn listed(pages: usize, changed: usize, times: u32, change: impl Fn(&str) 
         let page = page_of(request);
         if page == changed && asked.fetch_add(1, Ordering::SeqCst) < times { change(&bodies[page]) } else { json(200, &bodies[page]) }
     });
-    let timer = FakeTimer::new();
-    let client = server.client_with(GraphSettings { body_cap: BODY_CAP, ..GraphSettings::default() }, &timer);
+    let client = server.client_with(GraphSettings { body_cap: BODY_CAP, ..GraphSettings::default() }, &FakeTimer::new());
     let session = session(&client);
     let listed = list(session.pages(&path("/things"), &[0])).await;
     let received = session.traffic().bytes_received;
