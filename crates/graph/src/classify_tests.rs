@@ -3,6 +3,9 @@ use serde_json::json;
 
 use super::*;
 
+#[path = "classify_rows.rs"]
+mod rows;
+
 const FIRST: Asked = Asked {
     kind: PathKind::Collection,
     depth_cap: 64,
@@ -46,76 +49,6 @@ fn answer(status: u16, body: &str) -> Answer {
 }
 
 #[rstest]
-#[case::a_page(200, r#"{"value":[]}"#, FIRST, "page")]
-#[case::not_json(200, "<html>", FIRST, "again, a few times: graph_invalid_response")]
-#[case::cut_off_json(200, r#"{"value":["#, FIRST, "again, a few times: graph_invalid_response")]
-#[case::an_error_in_a_200(200, r#"{"value":[],"error":{"code":"TooManyRequests"}}"#, FIRST, "graph_invalid_response")]
-#[case::no_value(200, "{}", FIRST, "graph_invalid_response")]
-#[case::created(201, r#"{"value":[]}"#, FIRST, "graph_invalid_response")]
-#[case::no_content(204, "", FIRST, "graph_invalid_response")]
-#[case::part_of_it(206, r#"{"value":[]}"#, FIRST, "graph_invalid_response")]
-#[case::redirect_to_nowhere(302, "", FIRST, "graph_feature_unavailable")]
-#[case::moved_to_nowhere(308, "", LINK, "graph_feature_unavailable")]
-#[case::not_modified(304, "", FIRST, "graph_invalid_response")]
-#[case::bad_request(400, PLAIN, FIRST, "graph_bad_request")]
-#[case::bad_request_where_optional(400, PLAIN, OPTIONAL, "graph_bad_request")]
-#[case::bad_request_with_select(400, PLAIN, SELECT, "without $select")]
-#[case::bad_request_with_everything(400, PLAIN, ALL, "without $select")]
-#[case::bad_request_with_expand(400, PLAIN, EXPAND, "without $expand")]
-#[case::bad_request_with_top(400, PLAIN, TOP, "smaller pages")]
-#[case::top_exceeded_with_everything(400, EXCEEDED, ALL, "smaller pages")]
-#[case::top_exceeded_without_top(400, EXCEEDED, SELECT, "without $select")]
-#[case::expired_link(400, PLAIN, LINK, "restart")]
-#[case::expired_link_with_everything(400, EXCEEDED, ALL_ON_A_LINK, "restart")]
-#[case::no_licence(400, LICENCE, FIRST, "graph_feature_unavailable")]
-#[case::no_licence_with_select(400, LICENCE, SELECT, "graph_feature_unavailable")]
-#[case::no_licence_in_mid_listing(400, LICENCE, LINK, "graph_feature_unavailable")]
-#[case::no_licence_as_403(403, LICENCE, FIRST, "graph_feature_unavailable")]
-#[case::no_licence_as_404(404, LICENCE, FIRST, "graph_feature_unavailable")]
-#[case::no_licence_as_500(500, LICENCE, FIRST, "graph_feature_unavailable")]
-#[case::later_as_400(400, r#"{"error":{"code":"ServiceUnavailable"}}"#, SELECT, "again: graph_unavailable")]
-#[case::later_by_text(400, r#"{"error":{"code":"","message":"Resource temporarily unavailable"}}"#, FIRST, "again: graph_unavailable")]
-#[case::too_many_as_400(400, r#"{"error":{"code":"TooManyRequests"}}"#, LINK, "again: graph_throttled")]
-#[case::unauthorized(401, "", FIRST, "fresh token")]
-#[case::unauthorized_again(401, "", FRESH, "graph_unauthorized")]
-#[case::unauthorized_where_optional(401, LICENCE, Asked { optional_feature: true, ..FRESH }, "graph_unauthorized")]
-#[case::forbidden(403, PLAIN, FIRST, "graph_forbidden")]
-#[case::forbidden_where_optional(403, PLAIN, OPTIONAL, "graph_feature_unavailable")]
-#[case::forbidden_on_a_link(403, PLAIN, LINK, "graph_forbidden")]
-#[case::forbidden_below_a_parent(403, PLAIN, CHILD, "graph_forbidden")]
-#[case::no_licence_below_a_parent(403, LICENCE, CHILD, "graph_forbidden")]
-#[case::no_licence_as_400_below_a_parent(400, LICENCE, CHILD, "graph_bad_request")]
-#[case::not_found_below_a_parent(404, "", CHILD, "graph_bad_request")]
-#[case::redirect_below_a_parent(302, "", CHILD, "graph_invalid_response")]
-#[case::not_found(404, "", FIRST, "graph_bad_request")]
-#[case::not_found_where_optional(404, "", OPTIONAL, "graph_feature_unavailable")]
-#[case::not_found_on_a_link(404, "", LINK, "graph_bad_request")]
-#[case::method(405, "", FIRST, "graph_bad_request")]
-#[case::request_timeout(408, "", FIRST, "again: graph_timeout")]
-#[case::gone(410, "", FIRST, "graph_bad_request")]
-#[case::gone_link(410, "", LINK, "restart")]
-#[case::unprocessable(422, "", SELECT, "graph_bad_request")]
-#[case::throttled(429, "", FIRST, "again: graph_throttled")]
-#[case::throttled_with_a_licence_text(429, LICENCE, OPTIONAL, "again: graph_throttled")]
-#[case::internal(500, PLAIN, FIRST, "again, a few times: graph_unavailable")]
-#[case::internal_on_a_link(500, "", LINK, "again, a few times: graph_unavailable")]
-#[case::not_implemented(501, "", FIRST, "again: graph_unavailable")]
-#[case::bad_gateway(502, "", FIRST, "again: graph_unavailable")]
-#[case::unavailable(503, "", FIRST, "again, over a new connection: graph_unavailable")]
-#[case::gateway_timeout(504, "", FIRST, "again: graph_unavailable")]
-#[case::internal_with_top(500, PLAIN, TOP, "again, a few times: graph_unavailable")]
-#[case::gateway_timeout_after_a_smaller_top(504, "", FEW, "again, a few times: graph_unavailable")]
-#[case::request_timeout_after_a_smaller_top(408, "", FEW, "again, a few times: graph_timeout")]
-#[case::throttled_after_a_smaller_top(429, "", FEW, "again: graph_throttled")]
-#[case::bandwidth(509, "", OPTIONAL, "again: graph_unavailable")]
-#[case::beyond(600, "", FIRST, "graph_invalid_response")]
-fn i03_every_answer_is_judged_by_the_one_table(#[case] status: u16, #[case] body: &str, #[case] asked: Asked, #[case] expected: &str) {
-    let (verdict, context) = judge(Ok(answer(status, body)), &asked);
-    assert_eq!(said(&verdict), expected);
-    assert_eq!(context.http_status, Some(status));
-}
-
-#[rstest]
 #[case(Fault::Connection, "again, over a new connection: graph_connection")]
 #[case(Fault::Timeout, "again, over a new connection: graph_timeout")]
 #[case(Fault::CutOff, "again, a few times, over a new connection: graph_invalid_response")]
@@ -128,12 +61,6 @@ fn i15_no_answer_has_a_code_too_before_and_within_the_body(#[case] fault: Fault,
     assert_eq!((said(&verdict).as_str(), context), (expected, ErrorContext::default()));
     let (verdict, _) = judge(Ok(Answer { body: Err(fault), ..answer(200, "") }), &FIRST);
     assert_eq!(said(&verdict), expected);
-}
-
-#[test]
-fn a_redirect_with_a_place_to_go_is_no_licence_answer() {
-    let redirect = Answer { claims: None, has_location: true, ..answer(302, "") };
-    assert_eq!(said(&judge(Ok(redirect), &OPTIONAL).0), "graph_invalid_response");
 }
 
 #[rstest]

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use lastseen_contracts::PathKind;
 use serde::Deserialize;
-use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
@@ -88,11 +88,37 @@ pub(crate) enum Unreadable {
 #[derive(Deserialize)]
 struct Collection<'a> {
     #[serde(borrow, default)]
-    value: Option<Vec<&'a RawValue>>,
+    value: Option<Objects<'a>>,
     #[serde(borrow, rename = "@odata.nextLink", default)]
     next: Option<Cow<'a, str>>,
     #[serde(default)]
     error: Option<IgnoredAny>,
+}
+
+/// The objects of a page. No more of them are held than there may be: a body under the cap could be tens of millions of numbers.
+struct Objects<'a>(Vec<&'a RawValue>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Objects<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Elements;
+        impl<'de> Visitor<'de> for Elements {
+            type Value = Objects<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Objects<'de>, A::Error> {
+                let mut objects = Vec::new();
+                while let Some(object) = array.next_element()? {
+                    if objects.len() == OBJECTS_MAX {
+                        return Err(serde::de::Error::custom("more objects than a page has"));
+                    }
+                    objects.push(object);
+                }
+                Ok(Objects(objects))
+            }
+        }
+        deserializer.deserialize_seq(Elements)
+    }
 }
 
 /// The members of an envelope, by name alone.
@@ -147,9 +173,9 @@ pub(crate) fn read(body: Vec<u8>, kind: PathKind, depth_cap: usize) -> Result<En
             if page.error.is_some() {
                 return Err(Unreadable::NotAPage);
             }
-            let objects = page.value.ok_or(Unreadable::NotAPage)?;
+            let Objects(objects) = page.value.ok_or(Unreadable::NotAPage)?;
             let names: Names = serde_json::from_str(&body).map_err(|error| unreadable(&error))?;
-            if objects.len() > OBJECTS_MAX || names.stray_link {
+            if names.stray_link {
                 return Err(Unreadable::NotAPage);
             }
             let objects = objects.iter().map(|object| range_in(&body, object.get())).collect();
@@ -247,6 +273,9 @@ mod tests {
         let page = |objects: usize| format!(r#"{{"value":[{}0]}}"#, "0,".repeat(objects - 1));
         assert_eq!(collection(&page(OBJECTS_MAX)).map(|(objects, _)| objects.len()), Ok(OBJECTS_MAX));
         assert_eq!(collection(&page(OBJECTS_MAX + 1)), Err(Unreadable::NotAPage));
+        // It is told at the first one too many: none of those behind it is held, or even looked at.
+        let behind = format!("{}nonsense", page(OBJECTS_MAX + 1).trim_end_matches("]}"));
+        assert_eq!(collection(&behind), Err(Unreadable::NotAPage));
     }
 
     #[test]

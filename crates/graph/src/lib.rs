@@ -31,6 +31,8 @@ mod envelope;
 mod error_body;
 mod failure;
 mod gate;
+#[cfg(test)]
+mod hostile_tests;
 mod identity;
 mod learned;
 mod link;

@@ -21,12 +21,19 @@ pub(crate) fn follow(link: &str, graph: &Origin, version: &str) -> Result<Url, E
     let mut url = Url::parse(link).map_err(|_| ErrorCode::GraphUntrustedLink)?;
     // Checked on what would be sent: dot segments and the like are resolved by now.
     let below = url.path().strip_prefix('/').and_then(|path| path.strip_prefix(version)).is_some_and(|rest| rest.starts_with('/'));
-    if !graph.holds(&url) || !below {
+    if !graph.holds(&url) || !below || climbs(url.path()) {
         return Err(ErrorCode::GraphUntrustedLink);
     }
     // Never sent, so it must not make two links of one.
     url.set_fragment(None);
     Ok(url)
+}
+
+/// Whether a path would have dot segments for whoever unpacks its `%2F` and `%5C` before it looks for them. A slash in a name is
+/// packed so, and may be; dots between two of them lead out of the version.
+fn climbs(path: &str) -> bool {
+    let unpacked = path.to_ascii_lowercase().replace("%2f", "/").replace("%5c", "/").replace("%2e", ".");
+    unpacked.split('/').any(|segment| matches!(segment, "." | ".."))
 }
 
 /// The addresses a listing has asked for.
@@ -83,6 +90,9 @@ mod tests {
     #[case::version_only("https://graph.microsoft.com/beta")]
     #[case::dots("https://graph.microsoft.com/beta/../v1.0/x")]
     #[case::escaped_dots("https://graph.microsoft.com/beta/%2e%2E/v1.0/x")]
+    #[case::dots_between_packed_slashes("https://graph.microsoft.com/beta/x%2f..%2F..%2fv1.0/x")]
+    #[case::dots_between_packed_backslashes("https://graph.microsoft.com/beta/..%5Cv1.0/x")]
+    #[case::packed_dots_between_packed_slashes("https://graph.microsoft.com/beta/%2e%2e%2fv1.0/x")]
     #[case::backslashes("https:\\\\example\\beta\\x")]
     #[case::relative("/beta/x?$skiptoken=1")]
     #[case::empty("")]

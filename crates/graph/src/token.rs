@@ -95,11 +95,13 @@ fn early(lifetime: Duration) -> Duration {
 
 /// Reads the token endpoint's answer.
 pub(crate) fn read(body: &[u8]) -> Result<Grant, Unreadable> {
+    // What is passed over is not looked at by the parser: it would be taken though it is no text.
+    let body = str::from_utf8(body).map_err(|_| Unreadable::NotJson)?;
     // An array would pass for the fields in their order.
-    if body.trim_ascii_start().first() == Some(&b'[') {
+    if body.trim_start().starts_with('[') {
         return Err(Unreadable::NotAPage);
     }
-    let grant: Grant = serde_json::from_slice(body).map_err(|error| match error.classify() {
+    let grant: Grant = serde_json::from_str(body).map_err(|error| match error.classify() {
         Category::Data => Unreadable::NotAPage,
         Category::Syntax | Category::Eof | Category::Io => Unreadable::NotJson,
     })?;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use http::Method;
 use lastseen_model::TenantId;
 
 /// How many requests are recorded at most; later ones are only counted.
@@ -29,6 +30,9 @@ pub struct Counts {
     pub token_requests: u64,
     /// Requests to Graph with another method than GET.
     pub not_get: u64,
+    /// Requests that a client has no business with: neither a GET of a path that the simulator has, nor a POST to the token
+    /// endpoint, nor a GET to the identity endpoint.
+    pub foreign: u64,
     /// Answers with 429, by limit or by fault.
     pub throttled: u64,
     /// Bytes of bodies given to the network.
@@ -81,8 +85,9 @@ impl Tally {
         Self { record, bytes_sent: AtomicU64::new(0), book: Mutex::default() }
     }
 
-    /// Takes a request down. `known_path` is what it is counted under, none for a path that nothing knows.
-    pub(crate) fn note(&self, request: Recorded, known_path: Option<&str>) {
+    /// Takes a request down. `known_path` is what it is counted under, none for a path that nothing knows; `right_method` is the one that
+    /// the place is there for.
+    pub(crate) fn note(&self, request: Recorded, known_path: Option<&str>, right_method: &Method) {
         let mut book = self.lock();
         let counts = &mut book.counts;
         counts.requests += 1;
@@ -97,6 +102,9 @@ impl Tally {
             counts.token_requests += 1;
         } else if method != "GET" {
             counts.not_get += 1;
+        }
+        if known_path.is_none() || method != right_method.as_str() {
+            counts.foreign += 1;
         }
         if request.status == 429 {
             counts.throttled += 1;

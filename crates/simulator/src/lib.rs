@@ -4,7 +4,8 @@
 //! registry lists, with objects made up from a seed, and it knows the ways in which the real service is awkward.
 //! How to script faults is in this crate's `README.md`.
 //!
-//! It does not judge a client: it counts and records what it was asked, and tests assert on that.
+//! It does not judge a client: it counts and records what it was asked, and tests assert on that. [`Watched`] is how they do so
+//! without having to think of it.
 
 mod answer;
 mod canary;
@@ -32,6 +33,7 @@ mod server;
 mod simulator;
 mod throttle;
 mod token;
+mod watched;
 mod world;
 
 pub use canary::CANARIES;
@@ -41,4 +43,5 @@ pub use fault::{Fault, FaultAction, FaultBody, Faults, RejectedObject};
 pub use graph_error::NamedError;
 pub use script::{FaultScript, ScriptError};
 pub use simulator::Simulator;
+pub use watched::Watched;
 pub use world::{ChurnPlan, Churned, World, WorldError};

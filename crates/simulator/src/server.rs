@@ -70,6 +70,8 @@ impl From<Answer> for Outcome {
 struct Verdict {
     tenant: Option<TenantId>,
     known_path: Option<String>,
+    /// What the place is there for.
+    right_method: Method,
     outcome: Outcome,
 }
 
@@ -113,7 +115,7 @@ pub(crate) async fn handle(
         Outcome::Reset | Outcome::Hang => None,
     };
     let recorded = asked.recorded(verdict.tenant, answer, shared.started.elapsed());
-    shared.tally.note(recorded, verdict.known_path.as_deref());
+    shared.tally.note(recorded, verdict.known_path.as_deref(), &verdict.right_method);
     let answer = match verdict.outcome {
         Outcome::Answer(answer) => answer,
         Outcome::Later(wait, answer) => {
@@ -197,7 +199,7 @@ impl Shared {
             Some(action) => Self::outcome(action, real().await, asked),
             None => real().await.into(),
         };
-        Verdict { tenant: known, known_path: Some(TOKEN.to_owned()), outcome }
+        Verdict { tenant: known, known_path: Some(TOKEN.to_owned()), right_method: Method::POST, outcome }
     }
 
     /// The machine's identity endpoint. To faults and counts it is the token endpoint.
@@ -211,7 +213,7 @@ impl Shared {
             Some(action) => Self::outcome(action, real(), asked),
             None => real().into(),
         };
-        Verdict { tenant: Some(plan.tenant_id), known_path: Some(TOKEN.to_owned()), outcome }
+        Verdict { tenant: Some(plan.tenant_id), known_path: Some(TOKEN.to_owned()), right_method: Method::GET, outcome }
     }
 
     fn graph(&self, asked: &Asked<'_>) -> Verdict {
@@ -224,13 +226,13 @@ impl Shared {
         let tenant = asked.bearer().and_then(|token| self.tokens.read(&self.world, token));
         if let (Some(tenant), Some(named), &Method::GET) = (tenant, asked.path.strip_prefix(organization::ADDRESS), asked.method) {
             let outcome = organization::answer(self, tenant, named, asked.query, &asked.request_id).into();
-            return Verdict { tenant: Some(tenant), known_path: Some("/organization".to_owned()), outcome };
+            return Verdict { tenant: Some(tenant), known_path: Some("/organization".to_owned()), right_method: Method::GET, outcome };
         }
         let outcome = match self.gate(asked, tenant, index) {
             Err(refusal) => refusal.into(),
             Ok((tenant, index)) => self.list(asked, &below, tenant, index),
         };
-        Verdict { tenant, known_path: known, outcome }
+        Verdict { tenant, known_path: known, right_method: Method::GET, outcome }
     }
 
     /// What Graph checks before it looks at a path's objects.

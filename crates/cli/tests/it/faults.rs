@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 
-use lastseen_simulator::{Fault, FaultAction};
+use lastseen_simulator::{Fault, FaultAction, FaultScript};
 use rstest::rstest;
 use serde_json::json;
 
@@ -239,6 +239,57 @@ fn i17_no_secret_token_or_body_is_logged_at_trace_or_printed() {
             [("standard output", &output.stdout), ("the log", &output.stderr), ("items", &items.stdout), ("the database", &world.disk())]
         {
             assert!(!contains(bytes, canary), "{canary} is in {place}");
+        }
+    }
+}
+
+/// `{"access_token":{"acrs":{"essential":true,"value":"canary-claim"}}}`, as a challenge carries it.
+const CLAIMS: &str = "eyJhY2Nlc3NfdG9rZW4iOnsiYWNycyI6eyJlc3NlbnRpYWwiOnRydWUsInZhbHVlIjoiY2FuYXJ5LWNsYWltIn19fQ==";
+
+#[test]
+fn i17_what_graph_claims_complains_of_or_redirects_to_is_not_logged_at_trace_printed_or_kept() {
+    let world = World::new(1, 6);
+    let script = format!(
+        r#"
+        [[fault]]
+        path = "{configuration}"
+        times = 1
+        action = "status"
+        status = 401
+        text = "canary-body"
+        headers = {{ WWW-Authenticate = 'Bearer error="insufficient_claims", claims="{CLAIMS}"' }}
+
+        [[fault]]
+        path = "{configuration}"
+        times = 1
+        action = "status"
+        status = 503
+        text = '{{"error":{{"code":"canary code","message":"canary-message https://canary-host.example/?sig=canary-signature"}}}}'
+        headers = {{ request-id = "canary-id", Retry-After = "0" }}
+
+        [[fault]]
+        path = "{compliance}"
+        action = "status"
+        status = 302
+        text = "canary-body"
+        headers = {{ Location = "https://canary-host.example/?sig=canary-signature" }}
+        "#,
+        configuration = World::path(CONFIGURATION),
+        compliance = World::path(COMPLIANCE),
+    );
+    world.simulator.faults().add_all(FaultScript::parse(&script).expect("a script").faults);
+    let tenant = world.tenant().to_string();
+    let types = [CONFIGURATION, COMPLIANCE].join(",");
+    let output = world.run(&["sync", "--tenant", &tenant, "--types", &types, "--log", "trace", "--output", "json"]);
+    let run: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a record");
+    assert_eq!((&run["status"], &run["error_codes"]), (&json!("partial"), &json!(["graph_invalid_response"])), "{}", text(&output.stderr));
+    assert_eq!(world.simulator.counts().token_requests, 2, "the challenge was answered");
+    let runs = world.run(&["runs", "--output", "json"]);
+    for secret in ["canary", CLAIMS] {
+        for (place, bytes) in
+            [("standard output", &output.stdout), ("the log", &output.stderr), ("runs", &runs.stdout), ("the database", &world.disk())]
+        {
+            assert!(!contains(bytes, secret), "{secret} is in {place}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use assert_cmd::Command;
 use lastseen_model::{PolicyType, TenantId};
-use lastseen_simulator::{Simulator, SimulatorConfig, SizePlan, TenantPlan};
+use lastseen_simulator::{Simulator, SimulatorConfig, SizePlan, TenantPlan, Watched};
 use lastseen_test_postgres::{APP_ROLE, OWNER_ROLE, Shared};
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ pub(crate) const CONFIGURATION: &str = "deviceConfiguration";
 pub(crate) const COMPLIANCE: &str = "deviceCompliancePolicy";
 
 pub(crate) struct World {
-    pub(crate) simulator: Simulator,
+    pub(crate) simulator: Watched,
     pub(crate) config: SimulatorConfig,
     pub(crate) folder: tempfile::TempDir,
     /// Where the database is; a file in the folder unless said otherwise.
@@ -34,7 +34,7 @@ impl World {
     /// A world whose simulator is made so.
     pub(crate) fn of(config: SimulatorConfig) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-        let simulator = runtime.block_on(Simulator::start(config.clone())).expect("the simulator starts");
+        let simulator: Watched = runtime.block_on(Simulator::start(config.clone())).expect("the simulator starts").into();
         let folder = tempfile::tempdir().expect("a folder");
         let database_url = format!("sqlite:{}", folder.path().join("lastseen.db").display());
         Self { simulator, config, folder, database_url, _runtime: runtime }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lastseen_contracts::{Assignments, MatchRule, MetaKind, Observed, PathContract, Registry, Rejection, TypeContract};
+use lastseen_contracts::{Assignments, MatchRule, MetaKind, Observed, Overrides, PathContract, Registry, Rejection, TypeContract};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Value, json};
@@ -200,4 +200,48 @@ fn an_object_of_a_million_keys_is_held_in_little_memory_and_answered() {
     let path = Registry::builtin().paths().first().expect("a path");
     let seen = path.observe(&format!("{{{fields}\"id\":\"1\"}}")).expect("observed");
     assert_eq!((seen.observation.display_name.as_deref(), seen.dropped), (Some("a"), 0));
+}
+
+/// A file of overrides that is right.
+const OVERRIDES: &str = "# A comment\n[[path]]\npath = \"/deviceManagement/configurationPolicies\"\napi_version = \"beta\"\npage_size = 50\nselect = false\n\n[[path]]\npath = '/deviceManagement/intents'\napi_version = \"beta\"\nassignments = false\n";
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn a_file_of_overrides_that_was_spoilt_is_refused_by_its_name_or_says_what_it_reads_as(
+        changes in prop::collection::vec((any::<Index>(), prop_oneof![
+            select(vec![
+                "\u{feff}", "\0", "\"", "'''", "\"\"\"", "\\", "\\uD800", "[[", "]]", "[", "{", "}", "=", "#", "\r", "\n", "\n[[path]]\n", "\npage_size = -1\n", "99999999999999999999",
+                "1e999", "nan", "0x", "1979-05-27", "path.path.path = 1\n", "\napi_version = \"v1.0\"\n", "../", "a.b.c.d.e.f = 1\n",
+            ]).prop_map(str::to_owned),
+            any::<String>(),
+            (1usize..2_000).prop_map(|n| format!("\nx = {}", "[".repeat(n))),
+            (1usize..2_000).prop_map(|n| format!("\nx = {}", "{a=".repeat(n))),
+            (1usize..500).prop_map(|n| format!("\n{}a = 1\n", "a.".repeat(n))),
+        ], 0..6_u8), 0..4),
+    ) {
+        let mut text = OVERRIDES.to_owned();
+        for (at, snippet, how) in &changes {
+            let cuts: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+            let at = *at.get(&cuts);
+            let until = cuts.iter().copied().find(|cut| *cut >= at + snippet.len()).unwrap_or(text.len());
+            match how {
+                0 => text.truncate(at),
+                1 => text.replace_range(at..until, ""),
+                2 => text.replace_range(at..until, snippet),
+                _ => text.insert_str(at, snippet),
+            }
+        }
+        match Overrides::read("mine.toml", &text, Registry::builtin()) {
+            Err(error) => prop_assert!(error.to_string().starts_with("mine.toml: ")),
+            Ok(read) => {
+                let again = Overrides::read("again.toml", &read.to_string(), Registry::builtin()).expect("what it writes reads");
+                prop_assert_eq!(again.paths(), read.paths());
+                // However it asks, the same is kept of the same object: what is stored depends on no such file.
+                let asked = Registry::builtin().with_overrides(&read);
+                prop_assert!(asked.types().zip(Registry::builtin().types()).all(|((_, one), (_, other))| one.contract_hash == other.contract_hash));
+            }
+        }
+    }
 }

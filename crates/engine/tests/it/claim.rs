@@ -12,7 +12,8 @@ use lastseen_model::{ErrorCode, Guard, Limits, OnLimit, RunStatus, Trigger};
 use lastseen_store::{ClaimTerms, ManualClock, NewRun, RunDetail, RunQuery, RunRecord, Start, StoreError};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{SHORT, World, request, selection};
+use crate::short_waits::SHORT;
+use crate::support::{World, request, selection};
 use crate::unsteady::Unsteady;
 
 const CONFIGURATION: &str = "deviceConfiguration";

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use lastseen_engine::{Accesses, Silent, SyncError, TenantAccess};
 use lastseen_graph::{Access, Credential, CredentialProblem, Endpoints, Environment};
 use lastseen_model::{ErrorCode, ListingOutcome, RunStatus, TenantId};
-use lastseen_simulator::{FederatedPlan, MachinePlan, Simulator, SimulatorConfig, SizePlan, TenantPlan};
+use lastseen_simulator::{FederatedPlan, MachinePlan, Simulator, SimulatorConfig, SizePlan, TenantPlan, Watched};
 use lastseen_store::RunDetail;
 use p12_keystore::{Certificate as Pkcs12Certificate, KeyStore, KeyStoreEntry, PrivateKey, PrivateKeyChain};
 use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, SigningKey as _};
@@ -143,6 +143,21 @@ async fn a_run_signs_in_by_pem_by_pkcs12_by_an_assertion_and_as_a_machine() {
         assert_eq!(run.record.status, RunStatus::Success, "{reference}: {:?}", run.errors);
     }
     assert_eq!(world.items(TAG).await.len(), 3);
+    // What proved the client lies in files beside the database, and must not be in it.
+    let mut kept = Vec::new();
+    for entry in std::fs::read_dir(world.folder.path()).expect("a folder") {
+        let file = entry.expect("an entry").path();
+        if file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("lastseen.db")) {
+            kept.extend(std::fs::read(file).expect("a file"));
+        }
+    }
+    let kept = String::from_utf8_lossy(&kept);
+    assert!(kept.contains(TAG), "the database was read");
+    let (pem, token) = (key.serialize_pem(), std::fs::read_to_string(token).expect("a file"));
+    let lines = pem.lines().skip(1).take_while(|line| !line.contains("END"));
+    for secret in lines.chain(token.split('.')).chain(["pass-4711", "canary-header-4711", "canary-access-token"]) {
+        assert!(!kept.contains(secret), "i17: a secret is in the database");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -208,7 +223,7 @@ async fn i21_one_engine_reads_two_tenants_of_two_clouds_each_by_its_own_credenti
         record: true,
         ..SimulatorConfig::default()
     };
-    let abroad = Simulator::start(config).await.expect("started");
+    let abroad: Watched = Simulator::start(config).await.expect("started").into();
     let origin: lastseen_graph::Origin = abroad.origin().parse().expect("an origin");
     let (ours, theirs) = (written(&home, "ours", &home.config.client_secret), written(&home, "theirs", "the-other-clouds"));
     let mut told = Told::one(&home, format!("file:{}", ours.display()));

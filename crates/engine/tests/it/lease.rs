@@ -13,7 +13,8 @@ use lastseen_store::RunQuery;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{ShortWaits, World, request};
+use crate::short_waits::ShortWaits;
+use crate::support::{World, request};
 use crate::unsteady::Unsteady;
 
 const CONFIGURATION: &str = "deviceConfiguration";

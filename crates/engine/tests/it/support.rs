@@ -1,6 +1,5 @@
 //! A whole small world for a test: the simulator on a socket, a SQLite file, a client that never waits, and an engine.
 
-use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,7 +9,7 @@ use lastseen_contracts::Registry;
 use lastseen_engine::{Accesses, Engine, EngineSettings, Observer, Silent, SyncRequest, TenantAccess, new_worker_id};
 use lastseen_graph::{Access, Credential, CredentialProblem, Endpoints, GraphClient, GraphSettings, Origin, Proof, Timer, TokioTimer};
 use lastseen_model::{OnLimit, PolicyType, Reference, Selection, TenantId, Timestamp, Trigger};
-use lastseen_simulator::{Simulator, SimulatorConfig, SizePlan, TenantPlan};
+use lastseen_simulator::{Simulator, SimulatorConfig, SizePlan, TenantPlan, Watched};
 use lastseen_store::{DatabaseClock, Item, ItemQuery, ManualClock, Missing, MissingAnswer, MissingQuery, RunDetail, Store, TenantScope};
 use lastseen_store_sqlite::SqliteStore;
 use tokio_util::sync::CancellationToken;
@@ -30,25 +29,6 @@ impl Timer for SwiftTimer {
     }
 }
 
-/// A timer whose short waits are over at once and whose long ones never end: polls go on, heartbeats stand still.
-pub(crate) struct ShortWaits;
-
-/// The longest of the short waits.
-pub(crate) const SHORT: Duration = Duration::from_secs(5);
-
-#[async_trait]
-impl Timer for ShortWaits {
-    async fn pause(&self, duration: Duration) {
-        if duration > SHORT {
-            pending::<()>().await;
-        }
-        tokio::task::yield_now().await;
-    }
-    fn now(&self) -> Duration {
-        Duration::ZERO
-    }
-}
-
 /// One access for all.
 struct Everyone(Access);
 
@@ -60,7 +40,7 @@ impl Accesses for Everyone {
 }
 
 pub(crate) struct World {
-    pub(crate) simulator: Simulator,
+    pub(crate) simulator: Watched,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: ManualClock,
     pub(crate) folder: tempfile::TempDir,
@@ -82,7 +62,7 @@ impl World {
 
     /// A world whose simulator is made so.
     pub(crate) async fn of(config: SimulatorConfig) -> Self {
-        let simulator = Simulator::start(config.clone()).await.expect("the simulator starts");
+        let simulator: Watched = Simulator::start(config.clone()).await.expect("the simulator starts").into();
         let folder = tempfile::tempdir().expect("a folder");
         let clock = ManualClock::starting_at("2026-01-12T09:00:00Z".parse::<Timestamp>().expect("a time"));
         let store =

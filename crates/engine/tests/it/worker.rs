@@ -14,7 +14,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{SHORT, ShortWaits, World, key, request, selection};
+use crate::short_waits::{SHORT, ShortWaits};
+use crate::support::{World, key, request, selection};
 use crate::unsteady::Unsteady;
 
 const CONFIGURATION: &str = "deviceConfiguration";

@@ -80,6 +80,35 @@ async fn signed_in_by_every_proof(server: &Server, timer: &Arc<FakeTimer>) -> Wa
     Ways { failures, shown, assertion }
 }
 
+/// Is challenged for its token, and finds out what a path takes from one that answers with canaries alone.
+async fn challenged_and_probed(server: &Server, timer: &Arc<FakeTimer>) -> (Vec<GraphFailure>, String) {
+    let challenge = format!("Bearer error=\"insufficient_claims\", claims=\"{}\"", STANDARD.encode(CLAIMS));
+    let session = server.client(timer).session_by(OTHER_TENANT, server.access_by(keys::by_secret("canary-third-secret")));
+    server.graph([answer(401, &[("www-authenticate", &challenge)]), server.page(&["canary-object"], None)]);
+    assert!(list(session.pages(&path("/things"), &[0])).await.whole());
+    let replayed = server.signed_in().pop().expect("a sign-in").body;
+    assert!(replayed.contains("canary-claim"), "the challenge is replayed");
+    let mut shown = String::new();
+    let mut failures = Vec::new();
+    let page =
+        r#"{"value":[{"id":"canary-object","scriptContent":"canary"}],"@odata.nextLink":"https://canary.example/?$skiptoken=canary"}"#;
+    let error = r#"{"error":{"code":"canary code","message":"canary https://canary.example/?sig=canary"}}"#;
+    let path = PathContract { select: true, page_size: Some(999), ..path("/probed") };
+    for replies in [vec![json(200, page), json(400, error), json(400, error), json(400, error)], vec![json(403, error)]] {
+        server.graph(replies);
+        server.graph(vec![json(400, error); 9]);
+        match session.probe(&path).await {
+            Ok(found) => write!(shown, "{found:?}").expect("to memory"),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    write!(shown, "{session_facts:?}", session_facts = session.token_facts().await.map(|facts| facts.expires_in)).expect("to memory");
+    (failures, shown)
+}
+
+/// What a challenge claims.
+const CLAIMS: &str = r#"{"access_token":{"acrs":{"essential":true,"value":"canary-claim"}}}"#;
+
 #[tokio::test]
 async fn i17_no_canary_is_in_a_log_at_trace_or_in_anything_that_can_be_shown() {
     let log = log();
@@ -118,6 +147,9 @@ async fn i17_no_canary_is_in_a_log_at_trace_or_in_anything_that_can_be_shown() {
     let ways = signed_in_by_every_proof(&server, &timer).await;
     failures.extend(ways.failures);
     shown.push_str(&ways.shown);
+    let (more, probed) = challenged_and_probed(&Server::start().await, &timer).await;
+    failures.extend(more);
+    shown.push_str(&probed);
     for failure in &failures {
         write!(shown, "{failure} {failure:?} {}", serde_json::to_string(&failure.context).expect("JSON")).expect("to memory");
     }
@@ -125,7 +157,7 @@ async fn i17_no_canary_is_in_a_log_at_trace_or_in_anything_that_can_be_shown() {
     let logged = String::from_utf8_lossy(&log.0.lock().expect("whole")).into_owned();
     assert!(logged.contains("Graph answered") && logged.contains("signed in"), "the log is taken");
     assert!(logged.contains("TRACE") || logged.contains("hyper") || logged.contains("reqwest"), "of the libraries, too");
-    let mut secrets = vec![STANDARD.encode("canary-secret"), ways.assertion];
+    let mut secrets = vec![STANDARD.encode("canary-secret"), STANDARD.encode(CLAIMS), ways.assertion];
     // A line of the key is more than anyone may see.
     secrets.extend(keys::pem().lines().take_while(|line| !line.contains("END")).skip(1).map(str::to_owned));
     for text in [&shown, &logged] {

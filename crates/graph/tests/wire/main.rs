@@ -4,6 +4,7 @@ mod canary;
 mod children;
 mod fake_timer;
 mod fallbacks;
+mod hostile;
 mod keys;
 mod links;
 mod listing;

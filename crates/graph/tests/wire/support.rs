@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use lastseen_contracts::{ApiVersion, Assignments, Paging, PathContract, PathKind, PlatformRule, TypeContract, Workload};
 use lastseen_graph::{
@@ -63,8 +63,12 @@ pub(crate) struct Server {
     shared: Arc<Shared>,
 }
 
+/// What Graph answers to a request.
+pub(crate) type Route = Box<dyn Fn(&Request) -> Reply + Send + Sync>;
+
 struct Shared {
     graph: Mutex<VecDeque<Reply>>,
+    route: OnceLock<Route>,
     sign_in: Mutex<VecDeque<Reply>>,
     tokens: AtomicUsize,
     requests: watch::Sender<Vec<Request>>,
@@ -76,6 +80,7 @@ impl Server {
         let address = listener.local_addr().expect("bound");
         let shared = Arc::new(Shared {
             graph: Mutex::default(),
+            route: OnceLock::new(),
             sign_in: Mutex::default(),
             tokens: AtomicUsize::new(0),
             requests: watch::Sender::new(Vec::new()),
@@ -102,6 +107,10 @@ impl Server {
     /// Adds to what Graph answers.
     pub(crate) fn graph(&self, replies: impl IntoIterator<Item = Reply>) {
         self.shared.graph.lock().expect("whole").extend(replies);
+    }
+    /// What Graph answers where the script is at its end.
+    pub(crate) fn route(&self, route: impl Fn(&Request) -> Reply + Send + Sync + 'static) {
+        assert!(self.shared.route.set(Box::new(route)).is_ok(), "once");
     }
     /// Adds to what the token endpoint answers before its tokens.
     pub(crate) fn sign_in(&self, replies: impl IntoIterator<Item = Reply>) {
@@ -152,6 +161,21 @@ impl Server {
     }
 }
 
+impl Drop for Server {
+    /// Every test is a test of what leaves, too (I28): GETs to Graph and to a machine's identity endpoint, POSTs to the token endpoint.
+    fn drop(&mut self) {
+        let allowed = |request: &Request| match request.line().split(' ').next() {
+            Some("GET") => request.body.is_empty(),
+            Some("POST") => request.target().ends_with("/oauth2/v2.0/token") && request.header("authorization").is_none(),
+            _ => false,
+        };
+        if !std::thread::panicking() {
+            let foreign: Vec<_> = self.requests().into_iter().filter(|request| !allowed(request)).map(|request| request.head).collect();
+            assert!(foreign.is_empty(), "i28: {foreign:?}");
+        }
+    }
+}
+
 /// A client, and the access that a session gets where its test says nothing else.
 pub(crate) struct Client {
     pub(crate) graph: GraphClient,
@@ -182,7 +206,7 @@ async fn serve(mut stream: TcpStream, connection: usize, shared: Arc<Shared>) {
                 let number = shared.tokens.fetch_add(1, Ordering::SeqCst) + 1;
                 json(200, &format!(r#"{{"token_type":"Bearer","expires_in":3599,"access_token":"token-{number}"}}"#))
             } else {
-                json(418, "{}")
+                shared.route.get().map_or_else(|| json(418, "{}"), |route| route(&request))
             }
         });
         shared.requests.send_modify(|requests| requests.push(request));
@@ -327,10 +351,12 @@ impl Listed {
         self.pages.iter().flat_map(RawPage::objects).map(str::to_owned).collect()
     }
     pub(crate) fn ids(&self) -> Vec<String> {
-        let id = |object: String| {
-            serde_json::from_str::<serde_json::Value>(&object).expect("an object")["id"].as_str().expect("an id").to_owned()
-        };
-        self.objects().into_iter().map(id).collect()
+        #[derive(serde::Deserialize)]
+        struct Object {
+            id: String,
+        }
+        let id = |object: &String| serde_json::from_str::<Object>(object).expect("an object with an id").id;
+        self.objects().iter().map(id).collect()
     }
     pub(crate) fn numbers(&self) -> Vec<u32> {
         self.pages.iter().map(|page| page.number).collect()

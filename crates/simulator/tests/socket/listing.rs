@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use crate::support::{Client, TYPE, children, collections, fault_path, policy_type, small, target, targets};
 use lastseen_contracts::{Paging, PathKind, Registry};
-use lastseen_simulator::{CANARIES, Simulator, SimulatorConfig, SizePlan, TenantPlan};
+use lastseen_simulator::{CANARIES, Simulator, SimulatorConfig, SizePlan, TenantPlan, Watched};
 use serde_json::Value;
 
 #[tokio::test]
@@ -268,7 +268,7 @@ async fn i25_what_is_not_there_or_not_allowed_is_never_an_empty_list() {
         let reply = Client::read(client.request(method, &target(TYPE))).await.expect("an answer");
         assert_eq!(reply.status, 405);
     }
-    assert_eq!(simulator.counts().not_get, 4);
+    assert_eq!((simulator.counts().not_get, simulator.counts().foreign), (4, 4 + 4), "and four of the paths are unknown on any version");
 
     let nameless = Client::read(client.request("GET", &target(TYPE)).header("user-agent", "")).await.expect("an answer");
     assert_eq!(nameless.status, 403);
@@ -329,7 +329,7 @@ async fn requests_are_counted_and_recorded_with_what_they_carried() {
     client.get("/beta/nowhere").await;
 
     let counts = simulator.counts();
-    assert_eq!((counts.requests, counts.token_requests, counts.not_get, counts.throttled), (3, 1, 0, 0));
+    assert_eq!((counts.requests, counts.token_requests, counts.not_get, counts.foreign, counts.throttled), (3, 1, 0, 1, 0));
     assert_eq!(counts.by_method, [("GET".to_owned(), 2), ("POST".to_owned(), 1)].into());
     assert_eq!(counts.by_path, [("(other)".to_owned(), 1), (fault_path(TYPE), 1), ("token".to_owned(), 1)].into());
     assert_eq!(counts.by_status, [(200, 2), (400, 1)].into());
@@ -352,4 +352,13 @@ async fn a_type_of_200_000_objects_is_there_at_once() {
     let second = client.get(&first.next_link().expect("many more")).await;
     assert_eq!(second.ids().len(), 1_000);
     simulator.shutdown().await;
+}
+
+#[tokio::test]
+#[should_panic(expected = "i28")]
+async fn i28_a_watched_simulator_that_was_asked_to_change_something_fails_its_test() {
+    let (simulator, client, _) = small(1).await;
+    let watched = Watched::from(simulator);
+    assert_eq!((watched.counts().token_requests, watched.counts().foreign), (1, 0));
+    Client::read(client.request("PATCH", &target(TYPE))).await.expect("an answer");
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use lastseen_model::{PolicyType, TenantId};
-use lastseen_simulator::{Simulator, SimulatorConfig, SizePlan, TenantPlan};
+use lastseen_simulator::{Simulator, SimulatorConfig, SizePlan, TenantPlan, Watched};
 use lastseen_test_postgres::APP_ROLE;
 
 /// Two types that share a path of three pages, and one on a path of its own with one page.
@@ -18,7 +18,7 @@ pub(crate) const PAGES: u32 = 4;
 const PAGE: u32 = 6;
 
 pub(crate) struct World {
-    pub(crate) simulator: Simulator,
+    pub(crate) simulator: Watched,
     config: SimulatorConfig,
     /// Where the binary is run: its configuration is here.
     folder: tempfile::TempDir,
@@ -33,7 +33,7 @@ impl World {
         let tenants = (1..=tenants).map(|number| TenantPlan { sizes: sizes.clone(), ..TenantPlan::numbered(number) }).collect();
         let config = SimulatorConfig { tenants, record: true, ..SimulatorConfig::default() };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-        let simulator = runtime.block_on(Simulator::start(config.clone())).expect("the simulator starts");
+        let simulator: Watched = runtime.block_on(Simulator::start(config.clone())).expect("the simulator starts").into();
         simulator.world().set_page_limit(Some(PAGE));
         Self { simulator, config, folder: tempfile::tempdir().expect("a folder"), _runtime: runtime }
     }
