@@ -12,7 +12,7 @@ use lastseen_model::{Cloud, ErrorCode};
 mod policy_types;
 
 use crate::args::Cli;
-use crate::config::{FileConfig, KEYS};
+use crate::config::{FileConfig, KEYS, not_from_here};
 
 /// Compares a reference with its file, or writes the file when asked to.
 fn reference(name: &str, text: &str) {
@@ -46,15 +46,14 @@ fn describe(command: &clap::Command, name: &str, text: &mut String) {
 #[test]
 fn reference_of_the_configuration() {
     let mut text = String::from(
-        "# Configuration\n\nGenerated from the code by `cargo xtask generate`.\n\n`lastseen.toml` is looked for in the current directory, then in the user's \
-         configuration directory; `--config` or `LASTSEEN_CONFIG` names another. The command line wins over the environment, the environment over the \
+        "# Configuration\n\nGenerated from the code by `cargo xtask generate`.\n\n`lastseen.toml` is read from the user's \
+         configuration directory, and the one in the current directory lies over it; `--config` or `LASTSEEN_CONFIG` names another instead. The command line wins over the environment, the environment over the \
          file. An unknown key is refused by name. Lengths of time are written `15s`, `5m`, `2h`, `7d`.\n\n| key | default | meaning |\n| --- | --- | --- |\n",
     );
     for key in KEYS {
         writeln!(text, "| `{}` | {} | {} |", key.name, key.default, key.meaning).expect("a String takes everything");
     }
-    text.push_str(
-        "\n## Environment\n\n| variable | meaning |\n| --- | --- |\n\
+    let environment = "\n## Environment\n\n| variable | meaning |\n| --- | --- |\n\
          | `LASTSEEN_DATABASE_URL` | the database; as `--database` |\n\
          | `LASTSEEN_CLOUD` | Microsoft's cloud; as `graph.cloud` |\n\
          | `LASTSEEN_CLIENT_ID` | the app registration's client id |\n\
@@ -66,8 +65,9 @@ fn reference_of_the_configuration() {
          | `LASTSEEN_CONTRACT_OVERRIDES` | the file of contract overrides; as `graph.contract_overrides` |\n\
          | `LASTSEEN_CONFIG` | the configuration file; as `--config` |\n\
          | `LASTSEEN_LOG` | what to log to standard error; as `--log` |\n\n\
-         An empty variable is as good as none. What decides which secret is read or where it goes (`graph.cloud`, `graph.authority`, `graph.endpoint`, \
-         `graph.credential`, `graph.client_secret_file`) and how Graph is asked (`graph.contract_overrides`) is not taken from a `lastseen.toml` that only happens to be in the current directory: name the file with `--config`, or set it elsewhere.\n\n\
+         An empty variable is as good as none. A `lastseen.toml` that only happens to be in the current directory adds to your own, and some things are not \
+         taken from it, because a folder must not decide which secret is read or where it goes, which database is asked, and what is trusted: {not_from_here}. \
+         Name the file with `--config`, or set them elsewhere.\n\n\
          A secret is read from the environment or from a file of its own, never from `lastseen.toml`: that file is shared. \
          Of `LASTSEEN_CREDENTIAL`, `LASTSEEN_CLIENT_SECRET` and `LASTSEEN_CLIENT_SECRET_FILE` one may be set.\n\n\
          ## Credentials\n\nA credential is named by where it is kept, and read when a run begins: what is replaced there is picked up by the next run.\n\n\
@@ -81,8 +81,8 @@ fn reference_of_the_configuration() {
          The variables that other programs take for workload identity are not picked up by themselves. Where a cluster sets them, write \
          `LASTSEEN_CREDENTIAL=federated:$AZURE_FEDERATED_TOKEN_FILE` and `LASTSEEN_CLIENT_ID=$AZURE_CLIENT_ID`; instead of `AZURE_AUTHORITY_HOST` \
          name the cloud.\n\n\
-         ## Clouds\n\n| cloud | token endpoint | Graph | audience of a federated assertion |\n| --- | --- | --- | --- |\n",
-    );
+         ## Clouds\n\n| cloud | token endpoint | Graph | audience of a federated assertion |\n| --- | --- | --- | --- |\n";
+    text.push_str(&environment.replace("{not_from_here}", &not_from_here().join(", ")));
     for cloud in Cloud::ALL {
         let Endpoints { authority, graph } = Endpoints::of(*cloud);
         writeln!(text, "| `{cloud}` | `{authority}` | `{graph}` | `{}` |", federated_audience(*cloud)).expect("a String takes everything");

@@ -44,7 +44,7 @@ pub enum CredentialReason {
     #[error("the variable is not set")]
     NoVariable,
     /// It is a folder, a pipe or a device.
-    #[error("it is not a regular file")]
+    #[error("it is not a regular file, or one of the system's own")]
     NotAFile,
     /// This user may not read it.
     #[error("this user may not read the file")]
@@ -61,8 +61,8 @@ pub enum CredentialReason {
     /// It is no text.
     #[error("it is not UTF-8 text")]
     NotText,
-    /// It is a certificate or a key, and would be sent away as a secret.
-    #[error("it holds a certificate or a key, not a client secret; name it as certificate:/path")]
+    /// It is a certificate, a key or some other text of several lines, and would be sent away as a secret.
+    #[error("it is more than one line: no client secret; a certificate or a key is named as certificate:/path")]
     NotASecret,
     /// It is neither PEM nor PKCS#12.
     #[error("it is neither PEM nor PKCS#12, or it is damaged")]

@@ -60,9 +60,7 @@ fn read(
         CredentialRef::Secret(place) => {
             let secret = secret(place, environment)?;
             // A private key must not go to a token endpoint as a secret, because somebody named it so.
-            if secret.expose_secret().contains("-----BEGIN ") {
-                return Err(wrong(CredentialReason::NotASecret));
-            }
+            secret_file::one_line(secret.expose_secret()).map_err(wrong)?;
             Proof::Secret(secret)
         }
         CredentialRef::Certificate { file, password } => {

@@ -55,7 +55,7 @@ async fn i17_what_is_missing_is_named_by_its_reference_and_never_by_content() {
 #[tokio::test]
 async fn i17_a_private_key_that_is_named_as_a_secret_goes_nowhere() {
     let told = problem("env:LASTSEEN_A", Some("c"), environment(&[("LASTSEEN_A", "-----BEGIN PRIVATE KEY-----\ncanary")])).await;
-    assert_eq!(told, "env:LASTSEEN_A: it holds a certificate or a key, not a client secret; name it as certificate:/path");
+    assert_eq!(told, "env:LASTSEEN_A: it is more than one line: no client secret; a certificate or a key is named as certificate:/path");
 }
 
 #[tokio::test]

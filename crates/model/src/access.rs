@@ -10,6 +10,20 @@ use serde::{Deserialize, Serialize};
 /// send any variable of the environment to a token endpoint.
 pub const SECRET_VARIABLE_PREFIX: &str = "LASTSEEN_";
 
+/// Variables with that beginning that hold other things than secrets of credentials, or more than those.
+const SETTINGS: [&str; 10] = [
+    "LASTSEEN_AUTHORITY",
+    "LASTSEEN_CLIENT_ID",
+    "LASTSEEN_CLIENT_SECRET_FILE",
+    "LASTSEEN_CLOUD",
+    "LASTSEEN_CONFIG",
+    "LASTSEEN_CONTRACT_OVERRIDES",
+    "LASTSEEN_CREDENTIAL",
+    "LASTSEEN_DATABASE_URL",
+    "LASTSEEN_GRAPH_ENDPOINT",
+    "LASTSEEN_LOG",
+];
+
 /// The longest [`CredentialRef`], in bytes.
 pub const CREDENTIAL_MAX_BYTES: usize = 1024;
 
@@ -124,7 +138,9 @@ pub enum CredentialRefError {
     )]
     NotAReference,
     /// A variable that may not be read.
-    #[error("the variable of a credential must be called {SECRET_VARIABLE_PREFIX}... in capitals, digits and underscores")]
+    #[error(
+        "the variable of a credential must be called {SECRET_VARIABLE_PREFIX}... in capitals, digits and underscores, and be none of Lastseen's settings"
+    )]
     NotOurVariable,
     /// A relative path, which would depend on where a worker was started.
     #[error("the file of a credential must be named by its absolute path")]
@@ -173,7 +189,8 @@ impl FromStr for CredentialRef {
 
 fn variable(name: &str) -> Result<String, CredentialRefError> {
     let rest = name.strip_prefix(SECRET_VARIABLE_PREFIX).ok_or(CredentialRefError::NotOurVariable)?;
-    let fits = !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    let is_name = !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    let fits = is_name && !SETTINGS.contains(&name);
     if fits { Ok(name.to_owned()) } else { Err(CredentialRefError::NotOurVariable) }
 }
 

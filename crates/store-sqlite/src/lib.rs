@@ -50,6 +50,9 @@ use lastseen_store::{
 };
 use sqlx::SqlitePool;
 
+pub use migrate::newest_version;
+pub use open::version_of;
+
 /// A database of Lastseen in one file. Cheap to clone; clones share the connections.
 #[derive(Debug, Clone)]
 pub struct SqliteStore {

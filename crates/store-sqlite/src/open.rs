@@ -11,7 +11,7 @@ use sqlx::{ConnectOptions, Connection};
 
 use crate::SqliteStore;
 use crate::error::of_opening;
-use crate::migrate::{inspect, migrate};
+use crate::migrate::{Schema, inspect, migrate};
 
 /// How long a connection waits for the file's lock before it answers *busy*.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -79,9 +79,21 @@ fn options(path: &Path) -> SqliteConnectOptions {
 
 /// Looks whose file it is on a connection that changes nothing: a switch to write-ahead logging is a write, too.
 async fn look_before_writing(path: &Path) -> Result<()> {
+    version_of(path).await.map(drop)
+}
+
+/// The version of a file's schema, without writing to it; none where nothing is in it yet.
+///
+/// # Errors
+/// As opening it has: it is no database, another program's, or a newer Lastseen's.
+pub async fn version_of(path: &Path) -> Result<Option<i64>> {
     let mut connection = options(path).connect().await.map_err(|error| of_opening(path, error))?;
-    inspect(&mut connection, path).await?;
-    connection.close().await.map_err(|error| of_opening(path, error))
+    let found = inspect(&mut connection, path).await;
+    connection.close().await.map_err(|error| of_opening(path, error))?;
+    Ok(match found? {
+        Schema::Empty => None,
+        Schema::Version(version) => Some(version),
+    })
 }
 
 /// Makes sure that the file is there and that this user may write to it.

@@ -4,11 +4,13 @@ mod access;
 mod contracts;
 mod database;
 mod file;
+mod here;
 #[cfg(test)]
 mod keys;
 mod worker;
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +27,8 @@ pub(crate) use self::database::Database;
 pub(crate) use self::file::{FileConfig, parse_length};
 use self::file::{GraphConfig, GuardConfig, Length, LimitsConfig, RunConfig};
 #[cfg(test)]
+pub(crate) use self::here::not_from_here;
+#[cfg(test)]
 pub(crate) use self::keys::KEYS;
 use crate::args::Global;
 use crate::problem::Problem;
@@ -33,9 +37,6 @@ use crate::problem::Problem;
 const FILE: &str = "lastseen.toml";
 /// A configuration is small; a file beyond this is another one.
 const FILE_CAP: u64 = 1 << 20;
-
-/// Why a key is not taken from just any file.
-const WHERE_SECRETS_GO: &str = "it decides which secret is read, or where it goes";
 
 /// Everything a command may need to know, checked.
 #[derive(Debug)]
@@ -49,15 +50,15 @@ pub(crate) struct Config {
     pub(crate) registry: Arc<Registry>,
     /// Those overrides.
     pub(crate) overrides: Overrides,
-    /// The file that was read.
-    pub(crate) file: Option<PathBuf>,
+    /// The files that were read.
+    pub(crate) files: Vec<PathBuf>,
     pub(crate) access: AccessConfig,
 }
 
 impl Config {
     /// Reads the file and the environment.
     pub(crate) fn load(global: &Global) -> Result<Self, Problem> {
-        let (file, path) = read_file(global.config.as_deref().filter(|name| !name.is_empty()).map(Path::new))?;
+        let (file, files) = read_files(global.config.as_deref().filter(|name| !name.is_empty()).map(Path::new))?;
         // An empty variable is as good as none.
         let url = global.database.clone().filter(|url| !url.is_empty()).or(file.database_url);
         let pool = PoolSettings {
@@ -72,7 +73,7 @@ impl Config {
             contracts::registry(variable("LASTSEEN_CONTRACT_OVERRIDES")?.map(PathBuf::from).or(file.graph.contract_overrides.clone()))?;
         Ok(Self {
             database,
-            file: path,
+            files,
             access: AccessConfig::load(&file.graph)?,
             graph: graph_settings(&file.graph)?,
             registry,
@@ -99,42 +100,44 @@ impl Config {
             names,
             registry: Arc::new(Registry::builtin().clone()),
             overrides: Overrides::default(),
-            file: None,
+            files: Vec::new(),
             access: AccessConfig::for_demo(origin, client_id, secret)?,
         })
     }
 }
 
-/// The file that is named; else the one here; else the one of the user; and where it is.
-fn read_file(given: Option<&Path>) -> Result<(FileConfig, Option<PathBuf>), Problem> {
-    let here = Path::new(FILE);
-    let path = match given {
-        Some(path) => path.to_owned(),
-        None if here.is_file() => here.to_owned(),
-        None => match places().ok().map(|places| places.in_config_dir(FILE)).filter(|path| path.is_file()) {
-            Some(path) => path,
-            None => return Ok((FileConfig::default(), None)),
-        },
-    };
-    let text = read_capped(&path, FILE_CAP).map_err(|problem| Problem::usage(format!("the configuration file {problem}")))?;
-    let file = parse(&text).map_err(|because| Problem::usage(format!("{} can't be used", path.display())).with("because", because))?;
-    // A folder that someone else made must not decide which of this user's secrets is read, or where it is sent, nor how Graph is asked in
-    // this user's name.
-    let graph = &file.graph;
-    let decides = [
-        ("graph.cloud", graph.cloud.is_some(), WHERE_SECRETS_GO),
-        ("graph.authority", graph.authority.is_some(), WHERE_SECRETS_GO),
-        ("graph.endpoint", graph.endpoint.is_some(), WHERE_SECRETS_GO),
-        ("graph.credential", graph.credential.is_some(), WHERE_SECRETS_GO),
-        ("graph.client_secret_file", graph.client_secret_file.is_some(), WHERE_SECRETS_GO),
-        ("graph.contract_overrides", graph.contract_overrides.is_some(), "it decides how Graph is asked"),
-    ];
-    match decides.into_iter().find(|(_, set, _)| *set && given.is_none() && path == here) {
-        Some((key, _, decides)) => Err(Problem::usage(format!("{key} is not taken from a {FILE} that only happens to be in this folder"))
-            .with("meaning", decides)
-            .next(format!("name the file: --config {FILE}, or set it in your own configuration or the environment"))),
-        None => Ok((file, Some(path))),
+/// The file that is named; else the user's, and what the one in this folder may add to it. And which were read.
+fn read_files(given: Option<&Path>) -> Result<(FileConfig, Vec<PathBuf>), Problem> {
+    if let Some(path) = given {
+        return Ok((config_of(path, read_table(path)?)?, vec![path.to_owned()]));
     }
+    let here = Path::new(FILE);
+    let users = places().ok().map(|places| places.in_config_dir(FILE)).filter(|path| path.is_file());
+    let mut settings = users.as_deref().map(read_table).transpose()?.unwrap_or_default();
+    let mut read: Vec<PathBuf> = users.into_iter().collect();
+    if here.is_file() {
+        let added = read_table(here)?;
+        here::allowed(&added)?;
+        here::lay_over(&mut settings, added);
+        read.push(here.to_owned());
+    }
+    Ok((config_of(here, settings)?, read))
+}
+
+/// The settings of a file, each of them checked.
+fn read_table(path: &Path) -> Result<toml::Table, Problem> {
+    let text = read_capped(path, FILE_CAP).map_err(|problem| Problem::usage(format!("the configuration file {problem}")))?;
+    parse(&text).map_err(|because| unusable(path, because))?;
+    text.parse().map_err(|_| unusable(path, "it is no TOML".to_owned()))
+}
+
+/// What settings come to that were checked in their files.
+fn config_of(path: &Path, settings: toml::Table) -> Result<FileConfig, Problem> {
+    settings.try_into().map_err(|_| unusable(path, "its settings do not fit those of the user's own file".to_owned()))
+}
+
+fn unusable(path: &Path, because: String) -> Problem {
+    Problem::usage(format!("{} can't be used", path.display())).with("because", because).next("docs/configuration.md has every key")
 }
 
 /// Reads the file's text. The parser's own message quotes lines and values, and someone may have put a secret there: what is
@@ -155,13 +158,16 @@ fn parse(text: &str) -> Result<FileConfig, String> {
     })
 }
 
+/// The text of a regular file that is no longer than that.
 pub(crate) fn read_capped(path: &Path, cap: u64) -> Result<String, String> {
     let refused = |error: std::io::Error| format!("{} can't be read: {error}", path.display());
-    let size = std::fs::metadata(path).map_err(refused)?.len();
-    if size > cap {
-        return Err(format!("{} is larger than {cap} bytes", path.display()));
+    // Asked before it is opened: opening a pipe waits for a writer.
+    if !std::fs::metadata(path).map_err(refused)?.is_file() {
+        return Err(format!("{} is not a regular file", path.display()));
     }
-    std::fs::read_to_string(path).map_err(refused)
+    let mut text = String::new();
+    std::fs::File::open(path).map_err(refused)?.take(cap + 1).read_to_string(&mut text).map_err(refused)?;
+    if text.len() as u64 > cap { Err(format!("{} is larger than {cap} bytes", path.display())) } else { Ok(text) }
 }
 
 fn graph_settings(file: &GraphConfig) -> Result<GraphSettings, Problem> {

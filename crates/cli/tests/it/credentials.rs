@@ -133,14 +133,49 @@ fn a_secret_written_where_its_reference_belongs_is_refused_and_not_repeated() {
 fn what_decides_which_secret_goes_where_is_not_taken_from_a_file_that_merely_lies_here() {
     let (der, _) = certificate();
     let world = world(der);
-    for (key, value) in
-        [("cloud", "china"), ("credential", "managed-identity"), ("authority", "https://x.example"), ("client_secret_file", "x")]
-    {
+    for (key, value) in [
+        ("cloud", "china"),
+        ("client_id", "11d4f0c6-5b0e-4c39-9c57-2f7a44a1c2b1"),
+        ("credential", "managed-identity"),
+        ("authority", "https://x.example"),
+        ("client_secret_file", "x"),
+    ] {
         std::fs::write(world.folder.path().join("lastseen.toml"), format!("[graph]\n{key} = '{value}'\n")).expect("written");
         let output = world.run(&["runs"]);
         let told = text(&output.stderr);
         assert!(code(&output) == 2 && told.contains(&format!("graph.{key} is not taken")), "{told}");
         let named = world.command(&["runs", "--config", "lastseen.toml"]).output().expect("runs");
         assert!(!text(&named.stderr).contains("is not taken"), "a file that is named is meant");
+    }
+}
+
+#[test]
+fn a_file_that_merely_lies_here_names_no_database_and_takes_nothing_of_the_users_own_settings() {
+    let (der, _) = certificate();
+    let world = world(der);
+    let here = world.folder.path().join("lastseen.toml");
+    std::fs::write(&here, "database_url = 'sqlite:planted.db'\n").expect("written");
+    let planted = world.command(&["items"]).env_remove("LASTSEEN_DATABASE_URL").output().expect("runs");
+    assert!(code(&planted) == 2 && text(&planted.stderr).contains("database_url is not taken"), "{}", text(&planted.stderr));
+
+    let own = world.folder.path().join(".config").join("lastseen");
+    std::fs::create_dir_all(&own).expect("made");
+    std::fs::write(own.join("lastseen.toml"), "[graph]\ncloud = 'usgov'\n").expect("written");
+    std::fs::write(&here, "").expect("written");
+    let output = world.command(&["doctor"]).env_remove("LASTSEEN_AUTHORITY").env_remove("LASTSEEN_GRAPH_ENDPOINT").output().expect("runs");
+    assert!(text(&output.stdout).contains("Graph is https://graph.microsoft.us"), "{}", text(&output.stdout));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_configuration_that_is_no_file_is_refused_and_not_read_for_ever() {
+    let (der, _) = certificate();
+    let world = world(der);
+    for (variable, told) in
+        [("LASTSEEN_CONFIG", "the configuration file"), ("LASTSEEN_CONTRACT_OVERRIDES", "the file of contract overrides")]
+    {
+        let output = world.command(&["runs"]).env(variable, "/dev/zero").output().expect("runs");
+        let error = text(&output.stderr);
+        assert!(code(&output) == 2 && error.contains(told) && error.contains("not a regular file"), "{error}");
     }
 }

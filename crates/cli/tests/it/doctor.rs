@@ -148,6 +148,16 @@ fn a_database_that_can_not_be_made_is_in_the_way() {
 }
 
 #[test]
+fn a_database_that_is_empty_is_looked_at_and_left_as_it_is() {
+    let world = World::new(1, 3);
+    std::fs::write(world.database(), "").expect("made");
+    let guid = tenant(&world).to_string();
+    let (exit, printed) = told(&world, &["doctor", "--tenant", &guid]);
+    assert!(exit == 0 && printed.contains("is empty; the first sync makes its tables"), "{printed}");
+    assert_eq!(std::fs::metadata(world.database()).expect("there").len(), 0);
+}
+
+#[test]
 fn a_probe_finds_what_a_path_does_not_take_and_the_file_makes_the_next_sync_ask_so() {
     let world = World::new(1, 30);
     let path = World::path(CONFIGURATION);

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::findings::{Finding, Mark};
 use crate::app::App;
+use crate::config::Database;
 use crate::output::{Screen, count};
 use crate::problem::Problem;
 
@@ -19,6 +20,18 @@ const SKEW_TOLD: i64 = 60;
 pub(super) async fn look(app: &App, screen: &mut Screen) -> Result<(Option<Arc<dyn Store>>, Finding), Problem> {
     if let Some(path) = app.config.database.missing_file() {
         return Ok((None, not_yet(path)));
+    }
+    // Whoever opens an older file brings it to the newest version; looking does not.
+    if let Database::File(path) = &app.config.database {
+        let newest = lastseen_store_sqlite::newest_version();
+        match lastseen_store_sqlite::version_of(path).await? {
+            Some(version) if version == newest => {}
+            Some(version) => {
+                let text = format!("{}, version {version}: the next command that uses it brings it to version {newest}", path.display());
+                return Ok((None, Finding::note("database", text)));
+            }
+            None => return Ok((None, Finding::note("database", format!("{} is empty; the first sync makes its tables", path.display())))),
+        }
     }
     let store = app.open().await?;
     let about = store.about().await?;

@@ -96,10 +96,11 @@ pub(super) fn tell(findings: &[Finding], screen: &mut Screen) -> Result<(), Prob
 /// What the configuration comes to.
 pub(super) fn of_configuration(app: &App) -> Finding {
     let config = &app.config;
-    let from = config.file.as_ref().map_or_else(|| "no file".to_owned(), |file| file.display().to_string());
+    let files: Vec<String> = config.files.iter().map(|file| file.display().to_string()).collect();
+    let from = if files.is_empty() { "no file".to_owned() } else { files.join(" and ") };
     let endpoints = config.access.endpoints();
     let facts = json!({
-        "file": config.file,
+        "files": config.files,
         "authority": endpoints.authority.to_string(),
         "graph": endpoints.graph.to_string(),
         "credential": config.access.credential(),

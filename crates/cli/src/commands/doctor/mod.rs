@@ -29,6 +29,8 @@ struct Report {
     here: Vec<Finding>,
     /// Of each tenant.
     tenants: Vec<(Tenant, Examination)>,
+    /// Somebody interrupted, and not all was examined.
+    interrupted: bool,
 }
 
 pub(crate) async fn run(global: &Global, args: &Doctor, screen: &mut Screen) -> Result<Exit, Problem> {
@@ -36,7 +38,7 @@ pub(crate) async fn run(global: &Global, args: &Doctor, screen: &mut Screen) -> 
     let mut saved = None;
     let report = match App::new(global) {
         // A configuration that can't be used is the first thing that a doctor is for.
-        Err(problem) => Report { here: vec![Finding::failed("configuration", &problem)], tenants: Vec::new() },
+        Err(problem) => Report { here: vec![Finding::failed("configuration", &problem)], tenants: Vec::new(), interrupted: false },
         Ok(app) => {
             if let Some(file) = &args.save {
                 probes::may_be_made(file)?;
@@ -44,7 +46,7 @@ pub(crate) async fn run(global: &Global, args: &Doctor, screen: &mut Screen) -> 
             let report = examine(&app, args, &selection, screen).await;
             app.close().await;
             let report = report?;
-            if let (Some(file), [(_, examination)]) = (&args.save, report.tenants.as_slice()) {
+            if let (Some(file), [(_, examination)], false) = (&args.save, report.tenants.as_slice(), report.interrupted) {
                 saved = Some(probes::save(file, &app.config, examination)?);
             }
             report
@@ -85,8 +87,8 @@ async fn examine(app: &App, args: &Doctor, selection: &Selection, screen: &mut S
     if let Some(removed) = app.tenant.and_then(|tenant| tenants.iter().find(|record| record.tenant_id == tenant && record.is_removed())) {
         here.push(findings::removed(removed));
     }
-    let tenants = examine_each(app, meant, &types, args.probe, screen).await?;
-    Ok(Report { here, tenants })
+    let (tenants, interrupted) = examine_each(app, meant, &types, args.probe, screen).await?;
+    Ok(Report { here, tenants, interrupted })
 }
 
 async fn examine_each(
@@ -95,7 +97,7 @@ async fn examine_each(
     types: &[PolicyType],
     probe: bool,
     screen: &Screen,
-) -> Result<Vec<(Tenant, Examination)>, Problem> {
+) -> Result<(Vec<(Tenant, Examination)>, bool), Problem> {
     let timer = Arc::new(TokioTimer::default());
     let graph = GraphClient::new(app.config.graph.clone(), timer.clone())
         .map_err(|error| Problem::usage(format!("the client for Microsoft Graph can't be set up: {error}")))?;
@@ -115,11 +117,11 @@ async fn examine_each(
         }
     }
     heard.abort();
-    Ok(examined)
+    Ok((examined, cancel.is_cancelled()))
 }
 
 fn show(report: &Report, (args, saved): (&Doctor, Option<Saved>), selection: &Selection, screen: &mut Screen) -> Result<Exit, Problem> {
-    let sound = report.here.iter().all(|finding| finding.mark != Mark::Failed);
+    let sound = !report.interrupted && report.here.iter().all(|finding| finding.mark != Mark::Failed);
     let would_succeed = sound && report.tenants.iter().all(|(_, examination)| examination.outlook() == Outlook::Success);
     let exit = if would_succeed && !report.tenants.is_empty() { Exit::Success } else { Exit::Failed };
     if screen.is_json() {
@@ -127,6 +129,7 @@ fn show(report: &Report, (args, saved): (&Doctor, Option<Saved>), selection: &Se
         screen.json(&json!({
             "selection": selection,
             "would_succeed": exit == Exit::Success,
+            "interrupted": report.interrupted,
             "installation": report.here.iter().map(document::finding).collect::<Vec<_>>(),
             "tenants": tenants,
         }))?;
@@ -144,6 +147,9 @@ fn show(report: &Report, (args, saved): (&Doctor, Option<Saved>), selection: &Se
             probes::tell(examination, screen)?;
         }
         screen.line(verdict(report, examination, args.probe, selection))?;
+    }
+    if report.interrupted {
+        screen.line("interrupted: not all was examined")?;
     }
     match (saved, &args.save) {
         (Some(Saved::Written), Some(file)) => {
