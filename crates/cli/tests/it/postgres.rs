@@ -39,13 +39,38 @@ mod on_postgres {
     }
 
     #[test]
+    fn only_the_owner_purges_a_tenant_and_the_doctor_says_that_the_walls_hold() {
+        let world = World::on_postgres(2, 3);
+        let [one, other] = [0, 1].map(|place| world.simulator.tenants()[place].tenant_id.to_string());
+        for tenant in [&one, &other] {
+            assert_eq!(code(&world.run(&["sync", "--tenant", tenant, "--types", CONFIGURATION])), 0);
+        }
+        let (exit, examined) = world.json(&["doctor", "--tenant", &one]);
+        let database = &examined["installation"][1];
+        assert_eq!((exit, &database["check"], &database["state"]), (0, &json!("database"), &json!("ok")), "{examined:#}");
+        assert!(database["text"].as_str().expect("a text").contains("row-level security forced"), "{database}");
+
+        let before = world.run(&["items", "--tenant", &other, "--output", "json"]).stdout;
+        let refused = world.run(&["tenant", "purge", &one, "--confirm", &one]);
+        assert_eq!(code(&refused), 2, "the app role may not");
+        assert!(text(&refused.stderr).contains("owner"), "{}", text(&refused.stderr));
+        let owner = world.database_url().replace(APP_ROLE, OWNER_ROLE);
+        let purged = world.run(&["tenant", "purge", &one, "--confirm", &one, "--database", &owner]);
+        assert_eq!(code(&purged), 0, "{}", text(&purged.stderr));
+        assert_eq!(code(&world.run(&["items", "--tenant", &one])), 2, "nobody knows it any more");
+        assert_eq!(world.run(&["items", "--tenant", &other, "--output", "json"]).stdout, before);
+    }
+
+    #[test]
     fn every_command_refuses_a_role_that_row_level_security_does_not_hold() {
         let world = World::on_postgres(1, 1);
         let database = PostgresDatabase::new();
         let migrated = world.run(&["migrate", "--database", &database.url(OWNER_ROLE), "--app-role", APP_ROLE]);
         assert_eq!(code(&migrated), 0, "{}", text(&migrated.stderr));
         let (superuser, tenant) = (database.url(SUPERUSER), world.tenant().to_string());
-        let commands: [&[&str]; 9] = [
+        let commands: [&[&str]; 11] = [
+            &["tenant", "list"],
+            &["tenant", "remove", &tenant],
             &["sync", "--tenant", &tenant],
             &["sync", "--tenant", &tenant, "--queue"],
             &["serve"],
