@@ -28,7 +28,9 @@
 //! passed over, and the next one that fits holds.
 //!
 //! **Fallbacks.** Each takes something away from what a first page is asked with, and the listing begins at page one: `$select`, then
-//! `$expand`, then `$top` (999 → 100 → 50 → 25 → Graph's own size). So a listing has six at most. A page with `$top`, the first or a
+//! `$expand`, then `$top` (999 → 100 → 50 → 25 → Graph's own size). So a listing has six at most. A page without a next link that ends the
+//! listing just where `$top` would end it, were it a limit and not a page size (a first page of so many objects or more, or so many in
+//! all), is no proof of an end: it is not delivered, and the listing falls back to Graph's own size. A page with `$top`, the first or a
 //! later one, that ends with 500, 502, 503, 504 or `graph_timeout` when its tries are over falls back to a smaller `$top`, too, and is
 //! then asked for a few times only. All fallbacks before a page comes share the time of one page; each is a request like any other
 //! and counts as a retry. When a page comes, the last fallback is remembered for the tenant and path; those before it did not help,

@@ -147,6 +147,21 @@ async fn pages_that_are_too_large_come_smaller_and_every_item_comes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn i02_a_path_that_takes_top_for_a_limit_makes_nothing_missing() {
+    let world = World::with_size(0).await;
+    world.simulator.world().set_size(world.tenant(), &key(CATALOG), 250).expect("a type");
+    world.sync(&[CATALOG]).await;
+    world.simulator.world().cut_off_at_top(&World::path(CATALOG), true);
+    let engine = world.engine();
+    for retries in [1, 0] {
+        let run = sync_with(&world, &engine, &[CATALOG]).await;
+        assert_eq!((run.record.status, outcome(&run)), (RunStatus::Success, (Some(ListingOutcome::Complete), None)));
+        assert_eq!((run.record.counts.items_observed, run.record.counts.traffic.retries), (250, retries));
+        assert_eq!((run.record.counts.items_unseen, world.answer(&[CATALOG]).await.high), (0, 0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_limit_of_page_sizes_costs_one_request() {
     let world = World::with_size(0).await;
     world.simulator.world().set_size(world.tenant(), &key(CATALOG), 30).expect("a type");
