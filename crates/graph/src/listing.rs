@@ -146,6 +146,7 @@ impl Listing {
 
     /// Takes over a page that came from `url`.
     fn adopt(&mut self, session: &Session, mut envelope: Envelope, url: &Url) -> Envelope {
+        envelope.expanded = self.options.expand;
         if self.in_pass == 0 {
             self.visited.note(url);
         }

@@ -194,7 +194,7 @@ impl Prober<'_> {
         let timer = &self.session.client().timer;
         let began = timer.now();
         match ask(self.session, self.asking.workload, &url, asked).await? {
-            Reply::Page(envelope) => Ok(Seen::of(contract, &envelope, timer.now().saturating_sub(began))),
+            Reply::Page(envelope) => Ok(Seen::of(contract, options.expand, &envelope, timer.now().saturating_sub(began))),
             Reply::Fallback(_, failure) | Reply::Restart(failure) => Err(failure),
         }
     }
@@ -209,12 +209,12 @@ fn tried(outcome: Result<Seen, GraphFailure>) -> Result<Result<Seen, GraphFailur
 }
 
 impl Seen {
-    fn of(contract: &PathContract, envelope: &Envelope, took: Duration) -> Self {
+    fn of(contract: &PathContract, expanded: bool, envelope: &Envelope, took: Duration) -> Self {
         let objects = envelope.objects();
         let page = FirstPage { objects: objects.len(), more: envelope.next.is_some(), bytes: envelope.bytes(), took };
         let mut seen = Self { page, observed: BTreeMap::new(), rejected: 0 };
         for object in objects {
-            match contract.observe(object) {
+            match contract.observe_as_asked(object, expanded) {
                 Ok(Observed { type_index, observation, .. }) => {
                     seen.observed.insert(observation.external_id.clone(), (type_index, observation));
                 }

@@ -7,7 +7,7 @@ use lastseen_contracts::{Overrides, Registry};
 use lastseen_engine::{Engine, Silent};
 use lastseen_graph::{GraphClient, Probe, SelectFound, Session, SizeFound};
 use lastseen_model::{CorrelationId, ErrorCode, ListingOutcome, RunStatus};
-use lastseen_simulator::{Fault, FaultAction, NamedError};
+use lastseen_simulator::{Fault, FaultAction, FaultBody, NamedError};
 use lastseen_store::RunDetail;
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
@@ -115,6 +115,20 @@ async fn i26_assignments_are_counted_where_all_of_them_came_and_else_unknown() {
     world.simulator.world().refuse_expand(&World::path(CATALOG), true);
     assert_eq!(world.sync(&[CATALOG]).await.record.status, RunStatus::Success);
     assert!(world.items(CATALOG).await.iter().all(|item| item.assignment_count.is_none()), "unknown is not 0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i26_an_empty_list_of_assignments_that_was_not_asked_for_is_unknown_and_not_0() {
+    let world = World::with_size(0).await;
+    let body = r#"{"value":[{"id":"1","name":"n","assignments":[]},{"id":"2","name":"n","assignments":[{}]}]}"#;
+    let page = FaultAction::Status { status: 200, headers: Vec::new(), body: FaultBody::Text(body.to_owned()) };
+    world.simulator.faults().add(Fault::always(page).on(&World::path(CATALOG)));
+    let counts = async || world.items(CATALOG).await.into_iter().map(|item| item.assignment_count).collect::<Vec<_>>();
+    assert_eq!(world.sync(&[CATALOG]).await.record.counts.items_observed, 2);
+    assert_eq!(counts().await, [Some(0), Some(1)]);
+    world.simulator.world().refuse_expand(&World::path(CATALOG), true);
+    assert_eq!(world.sync(&[CATALOG]).await.record.counts.items_observed, 2);
+    assert_eq!(counts().await, [None, None]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

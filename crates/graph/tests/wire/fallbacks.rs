@@ -64,6 +64,19 @@ async fn a_400_that_remains_without_select_is_asked_without_expand_and_only_that
 }
 
 #[tokio::test]
+async fn i26_a_page_says_whether_it_was_asked_for_with_expand() {
+    let server = Server::start().await;
+    let next = Some("/beta/things?$skiptoken=a");
+    server.graph([server.page(&["1"], next), server.page(&["2"], None)]);
+    server.graph([answer(400, &[]), answer(400, &[]), server.page(&["1"], next), server.page(&["2"], None)]);
+    let session = server.session(&FakeTimer::new());
+    for expanded in [true, false] {
+        let listed = list(session.pages(&asking_all(), &[0])).await;
+        assert_eq!(listed.pages.iter().map(|page| page.expanded).collect::<Vec<_>>(), [expanded, expanded]);
+    }
+}
+
+#[tokio::test]
 async fn a_path_that_refuses_both_is_known_after_two_listings() {
     let server = Server::start().await;
     let client = server.client(&FakeTimer::new());
