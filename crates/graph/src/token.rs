@@ -18,6 +18,10 @@ use crate::payload::{AppRole, Payload};
 const EARLY_AT_MOST: Duration = Duration::from_mins(5);
 const EARLY_AT_LEAST: Duration = Duration::from_mins(1);
 
+/// A token is used for so long from when it came, whatever it says of its end, so that there is no sign-in for each request. Where it is
+/// over before that, a 401 replaces it.
+const USED_AT_LEAST: Duration = Duration::from_secs(10);
+
 /// How long a failed sign-in stands: where the credential or its token was refused, and where something else kept a token from coming.
 const REFUSAL_STANDS: Duration = Duration::from_secs(30);
 const FAILURE_STANDS: Duration = Duration::from_secs(5);
@@ -169,7 +173,8 @@ impl TokenSlot {
         let claims = kept.claims.clone();
         match fetch(claims).await {
             Ok(token) => {
-                let token = Arc::new(token);
+                let refresh_at = token.refresh_at.max(now().saturating_add(USED_AT_LEAST));
+                let token = Arc::new(Token { refresh_at, ..token });
                 *kept = Kept { token: Some(Arc::clone(&token)), ..Kept::default() };
                 Ok(token)
             }

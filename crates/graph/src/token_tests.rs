@@ -117,6 +117,25 @@ async fn a_kept_token_is_used_until_its_time_and_then_replaced() {
     assert!(!Arc::ptr_eq(&first, &next));
 }
 
+#[rstest]
+#[case::no_life(0)]
+#[case::a_second(1)]
+#[case::nine(9)]
+#[case::half_of_it_would_be_less(19)]
+#[tokio::test]
+async fn i13_a_token_that_hardly_lives_is_used_for_ten_seconds_and_not_for_one_request(#[case] lifetime: u64) {
+    let slot = TokenSlot::default();
+    // It was under way for a minute.
+    let now = Cell::new(Duration::from_mins(1));
+    let first = slot.get(|| now.get(), LONGEST, |_| ready(Ok(token(lifetime)))).await.expect("fetched");
+    now.set(Duration::from_millis(69_999));
+    let same = slot.get(|| now.get(), LONGEST, |_| async { unreachable!("there is one") }).await.expect("kept");
+    assert!(Arc::ptr_eq(&first, &same));
+    now.set(Duration::from_secs(70));
+    let next = slot.get(|| now.get(), LONGEST, |_| ready(Ok(token(lifetime)))).await.expect("fetched");
+    assert!(!Arc::ptr_eq(&first, &next));
+}
+
 #[tokio::test]
 async fn a_refused_token_is_dropped_only_while_it_is_the_kept_one() {
     let slot = TokenSlot::default();

@@ -56,6 +56,15 @@ async fn a_token_is_kept_for_all_sessions_of_its_tenant_until_shortly_before_its
 }
 
 #[tokio::test]
+async fn i13_a_token_without_a_life_is_no_sign_in_a_request_and_a_401_replaces_it() {
+    let server = Server::start().await;
+    server.sign_in(vec![json(200, r#"{"access_token":"short","expires_in":0}"#); 2]);
+    server.graph([server.page(&["1"], Some("/beta/things?$skiptoken=a")), answer(401, &[]), server.page(&["2"], None)]);
+    assert!(list(server.session(&FakeTimer::new()).pages(&path("/things"), &[0])).await.whole());
+    assert_eq!(server.signed_in().len(), 2);
+}
+
+#[tokio::test]
 async fn i21_each_tenant_has_a_token_of_its_own() {
     let server = Server::start().await;
     let client = server.client(&FakeTimer::new());
