@@ -74,10 +74,10 @@ pub(crate) struct AskedAt {
 }
 
 impl Grant {
-    /// The token, or the code where it is readable and another tenant's.
+    /// The token, or the code where it is readable and not this tenant's.
     pub(crate) fn into_token(self, tenant: TenantId, asked_at: AskedAt) -> Result<Token, ErrorCode> {
         let payload = Payload::read(self.access_token.expose_secret());
-        if payload.as_ref().and_then(Payload::tenant).is_some_and(|of| of != tenant.as_uuid()) {
+        if payload.as_ref().is_some_and(|payload| payload.is_for_another(tenant)) {
             return Err(ErrorCode::AuthTenantMismatch);
         }
         let lifetime = match (&self.expires_in, &self.expires_on) {

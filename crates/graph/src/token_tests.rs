@@ -40,17 +40,29 @@ fn token(lifetime: u64) -> Token {
 #[case::not_base64("a.!.c".into())]
 #[case::not_json(jwt("nothing"))]
 #[case::no_tid(jwt("{}"))]
-#[case::tid_is_no_guid(jwt(r#"{"tid":"contoso"}"#))]
 #[case::its_own(jwt(&format!(r#"{{"tid":"{TENANT}","roles":[]}}"#)))]
 #[case::its_own_in_upper_case(jwt(&format!(r#"{{"tid":"{}"}}"#, TENANT.to_uppercase())))]
+#[case::its_own_twice(jwt(&format!(r#"{{"tid":"{TENANT}","tid":"{TENANT}"}}"#)))]
 #[case::padded(format!("e30=.{}.x", STANDARD.encode(format!(r#"{{"tid":"{TENANT}"}}"#))))]
 fn i21_a_token_that_does_not_name_another_tenant_is_taken(#[case] token: String) {
     assert!(grant(&token, "3599").expect("a grant").into_token(tenant(), at(Duration::ZERO)).is_ok());
 }
 
-#[test]
-fn i21_a_token_that_names_another_tenant_is_refused() {
-    let foreign = grant(&jwt(&format!(r#"{{"tid":"{OTHER}"}}"#)), "3599").expect("a grant");
+#[rstest]
+#[case::another(format!(r#"{{"tid":"{OTHER}"}}"#))]
+#[case::no_guid(r#"{"tid":"contoso"}"#.into())]
+#[case::empty(r#"{"tid":""}"#.into())]
+#[case::null(r#"{"tid":null}"#.into())]
+#[case::a_number(r#"{"tid":7}"#.into())]
+#[case::a_list(format!(r#"{{"tid":["{TENANT}"]}}"#))]
+#[case::with_a_space(format!(r#"{{"tid":"{TENANT} "}}"#))]
+#[case::in_braces(format!(r#"{{"tid":"{{{TENANT}}}"}}"#))]
+#[case::without_hyphens(format!(r#"{{"tid":"{}"}}"#, TENANT.replace('-', "")))]
+#[case::another_first(format!(r#"{{"tid":"{OTHER}","tid":"{TENANT}"}}"#))]
+#[case::another_last(format!(r#"{{"tid":"{TENANT}","t\u0069d":"{OTHER}"}}"#))]
+#[case::beside_half_a_pair(format!(r#"{{"name":"\ud83d","tid":"{OTHER}"}}"#))]
+fn i21_a_token_that_names_anything_but_its_tenant_is_refused(#[case] payload: String) {
+    let foreign = grant(&jwt(&payload), "3599").expect("a grant");
     assert_eq!(foreign.into_token(tenant(), at(Duration::ZERO)).map(drop), Err(ErrorCode::AuthTenantMismatch));
 }
 
