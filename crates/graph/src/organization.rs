@@ -92,12 +92,17 @@ pub(crate) async fn knock(session: &Session, path: &PathContract) -> Result<(), 
     };
     let top = (path.kind == PathKind::Collection).then_some(1);
     let options = Options { top, expand: false, ..asking.wanted };
-    let asked = Asked { few: true, ..asking.asked(session, options, false) };
-    match ask(session, asking.workload, &asking.first(session, options)?, asked).await? {
-        // A path that does not take the options is there all the same.
-        Reply::Page(_) | Reply::Fallback(..) => Ok(()),
-        Reply::Restart(failure) => Err(failure),
+    // What refuses the options may refuse everything: only a page is an answer.
+    for options in [options, Options::default()] {
+        let asked = Asked { few: true, ..asking.asked(session, options, false) };
+        match ask(session, asking.workload, &asking.first(session, options)?, asked).await? {
+            Reply::Page(_) => return Ok(()),
+            Reply::Fallback(..) => session.counters().retry(),
+            Reply::Restart(failure) => return Err(failure),
+        }
     }
+    // Without options there is nothing to fall back from.
+    Err(GraphFailure::of(ErrorCode::Internal))
 }
 
 #[cfg(test)]

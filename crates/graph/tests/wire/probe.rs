@@ -212,6 +212,25 @@ async fn below_a_parent_the_first_one_is_asked_and_where_there_is_none_nothing()
 }
 
 #[tokio::test]
+async fn only_a_page_is_an_answer_to_a_knock() {
+    let path = PathContract { select: true, ..things() };
+    for (replies, code, asked) in [
+        (vec![lean(1, true)], None, 1),
+        (vec![answer(400, &[]), lean(1, true)], None, 2),
+        (vec![answer(400, &[]); 2], Some("graph_bad_request"), 2),
+        (vec![answer(400, &[]), answer(403, &[])], Some("graph_forbidden"), 2),
+        (vec![answer(403, &[])], Some("graph_forbidden"), 1),
+    ] {
+        let server = Server::start().await;
+        server.graph(replies);
+        let answer = server.session(&FakeTimer::new()).knock(&path).await;
+        assert_eq!(answer.map_err(|failure| failure.code.as_str()).err(), code);
+        assert_eq!(server.asked().len(), asked);
+        assert!(targets(&server)[0].ends_with("&$top=1") && targets(&server)[1..].iter().all(String::is_empty));
+    }
+}
+
+#[tokio::test]
 async fn the_time_a_page_took_is_the_timers() {
     let server = Server::start().await;
     server.graph([answer(503, &[("Retry-After", "8")]), lean(1, false), lean(1, false), lean(1, false), lean(1, false)]);
