@@ -82,7 +82,10 @@ impl Listing {
                 Next::First => self.asking.first(session, self.options)?,
             };
             match ask(session, self.asking.workload, &url, self.asked(session)).await {
-                Ok(Reply::Page(envelope)) if self.may_be_cut_off(&envelope) => self.fall_back(session, Fallback::NoTop, None)?,
+                Ok(Reply::Page(envelope)) if self.may_be_cut_off(&envelope) => {
+                    self.asking.page_read = true;
+                    self.fall_back(session, Fallback::NoTop, None)?;
+                }
                 Ok(Reply::Page(envelope)) => return Ok(Some(self.adopt(session, envelope, &url))),
                 Ok(Reply::Fallback(fallback, failure)) => self.fall_back(session, fallback, Some(failure))?,
                 Ok(Reply::Restart(failure)) => {
@@ -147,6 +150,7 @@ impl Listing {
     /// Takes over a page that came from `url`.
     fn adopt(&mut self, session: &Session, mut envelope: Envelope, url: &Url) -> Envelope {
         envelope.expanded = self.options.expand;
+        self.asking.page_read = true;
         if self.in_pass == 0 {
             self.visited.note(url);
         }
