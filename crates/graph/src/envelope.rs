@@ -46,6 +46,7 @@ impl fmt::Debug for RawPage {
         f.debug_struct("RawPage")
             .field("number", &self.number)
             .field("last", &self.last)
+            .field("expanded", &self.expanded)
             .field("objects", &self.objects.len())
             .field("bytes", &self.body.len())
             .finish()

@@ -227,7 +227,7 @@ async fn i13_a_failed_sign_in_stands_for_a_while_and_no_longer(
     failure.context.retry_after_ms = retry_after.map(|seconds| seconds * 1000);
     let failed = slot.get(|| now.get(), LONGEST, |_| ready(Err(failure.clone()))).await.map(drop);
     assert_eq!(failed, Err(failure.clone()));
-    now.set(Duration::from_secs(7 + seconds) - Duration::from_nanos(1));
+    now.set(Duration::from_millis((7 + seconds) * 1000 - 1));
     let stands = slot.get(|| now.get(), LONGEST, |_| async { unreachable!("the failure stands") }).await.map(drop);
     assert_eq!(stands, Err(failure));
     assert!(slot.is_of_use(now.get()), "nor is it forgotten with its last session");
