@@ -11,16 +11,19 @@ use crate::object::Picked;
 pub(crate) const FIELD: &str = "assignments";
 /// The annotation that says that there are more than the field holds.
 const MORE: &str = "assignments@odata.nextLink";
+/// The annotation that says how many there are, whether or not the field holds them all.
+const COUNT: &str = "assignments@odata.count";
 /// What is read of an object to count its assignments.
-pub(crate) const NAMES: [&str; 2] = [FIELD, MORE];
+pub(crate) const NAMES: [&str; 3] = [FIELD, MORE, COUNT];
 
-/// Which of the names a key is. The annotation has several spellings (OData 4.01 has one without `odata.`): overlooking one would
+/// Which of the names a key is. The annotations have several spellings (OData 4.01 has one without `odata.`): overlooking one would
 /// make a part of the assignments look like all of them.
 pub(crate) fn named(key: &[u8]) -> Option<&'static str> {
-    let ends_like_a_link = |rest: &[u8]| rest.len() >= 8 && rest[rest.len() - 8..].eq_ignore_ascii_case(b"nextlink");
+    let ends = |rest: &[u8], word: &[u8]| rest.len().checked_sub(word.len()).is_some_and(|at| rest[at..].eq_ignore_ascii_case(word));
     match key.strip_prefix(FIELD.as_bytes())? {
         [] => Some(FIELD),
-        [b'@', rest @ ..] if ends_like_a_link(rest) => Some(MORE),
+        [b'@', rest @ ..] if ends(rest, b"nextlink") => Some(MORE),
+        [b'@', rest @ ..] if ends(rest, b"count") => Some(COUNT),
         _ => None,
     }
 }
@@ -39,11 +42,14 @@ pub(crate) enum Counted {
 /// Counts the assignments of an object.
 pub(crate) fn count(picked: &Picked<'_, '_>) -> Counted {
     let Some(list) = picked.get(FIELD) else { return Counted::Unknown };
-    match (length(list), picked.get(MORE)) {
-        (None, _) => Counted::Wrong,
-        (Some(_), Some(_)) => Counted::Unknown,
-        (Some(count), None) => Counted::All(count),
-    }
+    let Some(count) = length(list) else { return Counted::Wrong };
+    let all = picked.get(MORE).is_none() && picked.get(COUNT).is_none_or(|said| says(said, count));
+    if all { Counted::All(count) } else { Counted::Unknown }
+}
+
+/// Whether the annotation says the same number; Graph may write a large one as a text.
+fn says(said: &RawValue, count: u32) -> bool {
+    said.get().trim_matches('"').parse() == Ok(count)
 }
 
 /// How many elements a list has, none of them built.
@@ -85,6 +91,13 @@ mod tests {
     #[case::more(r#"{"assignments": [1], "assignments@odata.nextLink": "https://h/2"}"#, Counted::Unknown)]
     #[case::more_before(r#"{"assignments@odata.nextLink": "", "assignments": []}"#, Counted::Unknown)]
     #[case::more_in_another_spelling(r#"{"assignments": [1], "assignments@nextlink": "https://h/2"}"#, Counted::Unknown)]
+    #[case::as_many_as_said(r#"{"assignments": [1], "assignments@odata.count": 1}"#, Counted::All(1))]
+    #[case::as_many_as_said_in_a_text(r#"{"assignments@count": "1", "assignments": [1]}"#, Counted::All(1))]
+    #[case::said_of_none(r#"{"assignments": [1], "assignments@odata.count": null}"#, Counted::All(1))]
+    #[case::more_than_came(r#"{"assignments": [], "assignments@odata.count": 3}"#, Counted::Unknown)]
+    #[case::more_than_came_in_another_spelling(r#"{"assignments": [1], "assignments@Count": 2}"#, Counted::Unknown)]
+    #[case::fewer_than_came(r#"{"assignments": [1, 2], "assignments@odata.count": 1}"#, Counted::Unknown)]
+    #[case::no_number_at_all(r#"{"assignments": [1], "assignments@odata.count": {}}"#, Counted::Unknown)]
     #[case::not_a_list(r#"{"assignments": {"value": []}}"#, Counted::Wrong)]
     #[case::a_number(r#"{"assignments": 0}"#, Counted::Wrong)]
     #[case::a_text(r#"{"assignments": "[]"}"#, Counted::Wrong)]
@@ -95,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_key_that_only_begins_like_a_name_is_none() {
-        for key in ["assignment", "assignmentsX", "assignments@odata.context", "assignments@odata.count", "Assignments", "assignments@"] {
+        for key in ["assignment", "assignmentsX", "assignments@odata.context", "assignments@odata.counts", "Assignments", "assignments@"] {
             assert_eq!(named(key.as_bytes()), None, "{key}");
         }
     }

@@ -25,9 +25,16 @@ impl PathContract {
     /// Only what the contract names is ever decoded; everything else is skipped as text. The answer does not depend on the
     /// order of keys, and where a key is repeated the last one counts.
     pub fn observe(&self, object: &str) -> Result<Observed, Rejection> {
-        let counted = self.assignments == Assignments::Expand;
+        self.observe_as_asked(object, true)
+    }
+
+    /// The same for an object of a page that was asked for with `$expand`, or without it because the path did not take it. Then a list of
+    /// assignments may be there all the same, and be empty for want of the question: the count is unknown (I26).
+    pub fn observe_as_asked(&self, object: &str, expanded: bool) -> Result<Observed, Rejection> {
+        let read = self.assignments == Assignments::Expand;
+        let counted = read && expanded;
         let named =
-            |key: &[u8]| self.reads().find_map(|path| field::head_if(path, key)).or_else(|| assignments::named(key).filter(|_| counted));
+            |key: &[u8]| self.reads().find_map(|path| field::head_if(path, key)).or_else(|| assignments::named(key).filter(|_| read));
         let picked = Picked::read(object, named);
         let picked = picked.ok_or(Rejection::NotAnObject)?;
         let type_index = self.sort(&picked)?;

@@ -107,7 +107,7 @@ impl PathTask {
         let mut rejected = 0;
         let mut dropped = 0;
         for object in page.objects() {
-            match self.path.observe(object) {
+            match self.path.observe_as_asked(object, page.expanded) {
                 Ok(observed) => match self.wanted.binary_search(&observed.type_index) {
                     Ok(place) => {
                         dropped += u64::from(observed.dropped);

@@ -22,8 +22,8 @@ pub(crate) struct Asking {
     pub(crate) wanted: Options,
     kind: PathKind,
     optional_feature: bool,
-    /// A page of the parents has come, so the tenant has the feature.
-    pub(crate) parent_read: bool,
+    /// A page of it or of its parents has come, so the tenant has the feature.
+    pub(crate) page_read: bool,
     /// The fields for `$select`, joined.
     select: String,
 }
@@ -41,7 +41,7 @@ impl Asking {
             wanted: Options { select: !select.is_empty(), expand, top: path.page_size },
             kind: path.kind,
             optional_feature: path.optional_feature,
-            parent_read: false,
+            page_read: false,
             select,
         }
     }
@@ -61,7 +61,7 @@ impl Asking {
 
     /// How the collection of one parent is asked. The id is encoded as one segment.
     pub(crate) fn below(&self, parent_id: &str) -> Self {
-        Self { path: self.path.replacen(PARENT_ID, parent_id, 1), parent_read: true, ..self.clone() }
+        Self { path: self.path.replacen(PARENT_ID, parent_id, 1), page_read: true, ..self.clone() }
     }
 
     /// The address of its first page.
@@ -89,7 +89,7 @@ impl Asking {
             kind: self.kind,
             depth_cap: session.client().settings.depth_cap,
             optional_feature: self.optional_feature,
-            parent_read: self.parent_read,
+            page_read: self.page_read,
             next_link,
             options,
             few: false,

@@ -14,7 +14,8 @@
 //! | 4xx that says *later* | again; then `graph_unavailable` |
 //! | 403, 404 where the contract marks the feature as optional | `graph_feature_unavailable` |
 //! | 403 | `graph_forbidden` |
-//! | 400, 410 on a next link: its page token has expired | from page one again; then `graph_bad_request` |
+//! | 400, 410 on a next link, that says *not for this tenant* | `graph_bad_request` |
+//! | any other 400, 410 on a next link: its page token has expired | from page one again; then `graph_bad_request` |
 //! | 400 on a first page with `$top`, that says the limit was exceeded | a smaller `$top` (below); then `graph_bad_request` |
 //! | 400 on a first page with `$select` | without it; then `graph_bad_request` |
 //! | 400 on a first page with `$expand` | without it; then `graph_bad_request` |
@@ -24,11 +25,13 @@
 //! | any other 5xx | again; after a 503 over a new connection; then `graph_unavailable` |
 //! | no answer: time-out, no connection | again; then `graph_timeout`, `graph_connection` |
 //!
-//! Once a page of its parents was read, the collection of a parent is never `graph_feature_unavailable`: the rows that say so are
-//! passed over, and the next one that fits holds.
+//! Once a page of it or of its parents was read, a listing never ends with `graph_feature_unavailable`: the rows that say so are passed
+//! over, and the next one that fits holds.
 //!
 //! **Fallbacks.** Each takes something away from what a first page is asked with, and the listing begins at page one: `$select`, then
-//! `$expand`, then `$top` (999 → 100 → 50 → 25 → Graph's own size). So a listing has six at most. A page with `$top`, the first or a
+//! `$expand`, then `$top` (999 → 100 → 50 → 25 → Graph's own size). So a listing has six at most. A page without a next link that ends the
+//! listing just where `$top` would end it, were it a limit and not a page size (a first page of so many objects or more, or so many in
+//! all), is no proof of an end: it is not delivered, and the listing falls back to Graph's own size. A page with `$top`, the first or a
 //! later one, that ends with 500, 502, 503, 504 or `graph_timeout` when its tries are over falls back to a smaller `$top`, too, and is
 //! then asked for a few times only. All fallbacks before a page comes share the time of one page; each is a request like any other
 //! and counts as a retry. When a page comes, the last fallback is remembered for the tenant and path; those before it did not help,
@@ -56,8 +59,8 @@ pub(crate) struct Asked {
     pub(crate) optional_feature: bool,
     /// A next link was asked for, and not the first page.
     pub(crate) next_link: bool,
-    /// A page of the parents of this collection was read: the tenant has the feature.
-    pub(crate) parent_read: bool,
+    /// A page of this listing, or of its parents, was read: the tenant has the feature.
+    pub(crate) page_read: bool,
     /// What the first page was asked with.
     pub(crate) options: Options,
     /// It is tried a few times only, whatever keeps it from coming, but for a limit on requests.
@@ -178,7 +181,7 @@ fn of_body(body: Result<Vec<u8>, Fault>, asked: &Asked) -> Verdict {
 }
 
 fn of_status(status: StatusCode, error: &GraphError, has_location: bool, asked: &Asked) -> Verdict {
-    let may_be_unavailable = !asked.parent_read;
+    let may_be_unavailable = !asked.page_read;
     let with = asked.options;
     match status.as_u16() {
         301 | 302 | 303 | 307 | 308 if !has_location && may_be_unavailable => Verdict::End(ErrorCode::GraphFeatureUnavailable),
@@ -191,6 +194,7 @@ fn of_status(status: StatusCode, error: &GraphError, has_location: bool, asked: 
         400..=499 if error.later => Verdict::Again(Again::often(ErrorCode::GraphUnavailable)),
         403 | 404 if asked.optional_feature && may_be_unavailable => Verdict::End(ErrorCode::GraphFeatureUnavailable),
         403 => Verdict::End(ErrorCode::GraphForbidden),
+        400 | 410 if asked.next_link && error.not_for_this_tenant => Verdict::End(ErrorCode::GraphBadRequest),
         400 | 410 if asked.next_link => Verdict::Restart,
         400 if with.top.is_some() && error.top_exceeded => Verdict::Fallback(Fallback::SmallerPages),
         400 if with.select => Verdict::Fallback(Fallback::NoSelect),

@@ -54,13 +54,14 @@ const ROWS: &[Row] = &[
         "a redirect without a place to go (how a tenant without Intune answers)",
         &[
             Case("redirect_to_nowhere", Status(302, ""), FIRST, "graph_feature_unavailable"),
-            Case("moved_to_nowhere", Status(308, ""), LINK, "graph_feature_unavailable"),
+            Case("moved_to_nowhere", Status(308, ""), OPTIONAL, "graph_feature_unavailable"),
         ],
     ),
     Row(
         "any other 3xx; never followed",
         &[
             Case("not_modified", Status(304, ""), FIRST, "graph_invalid_response"),
+            Case("redirect_on_a_link", Status(302, ""), LINK, "graph_invalid_response"),
             Case("redirect_below_a_parent", Status(302, ""), CHILD, "graph_invalid_response"),
             Case("redirect_with_a_place_to_go", Redirect(302), OPTIONAL, "graph_invalid_response"),
         ],
@@ -94,7 +95,6 @@ const ROWS: &[Row] = &[
         &[
             Case("no_licence", Status(400, LICENCE), FIRST, "graph_feature_unavailable"),
             Case("no_licence_with_select", Status(400, LICENCE), SELECT, "graph_feature_unavailable"),
-            Case("no_licence_in_mid_listing", Status(400, LICENCE), LINK, "graph_feature_unavailable"),
             Case("no_licence_as_403", Status(403, LICENCE), FIRST, "graph_feature_unavailable"),
             Case("no_licence_as_404", Status(404, LICENCE), FIRST, "graph_feature_unavailable"),
             Case("no_licence_as_500", Status(500, LICENCE), FIRST, "graph_feature_unavailable"),
@@ -129,7 +129,14 @@ const ROWS: &[Row] = &[
         ],
     ),
     Row(
-        "400, 410 on a next link: its page token has expired",
+        "400, 410 on a next link, that says *not for this tenant*",
+        &[
+            Case("no_licence_in_mid_listing", Status(400, LICENCE), LINK, "graph_bad_request"),
+            Case("no_licence_in_mid_listing_with_everything", Status(400, LICENCE), ALL_ON_A_LINK, "graph_bad_request"),
+        ],
+    ),
+    Row(
+        "any other 400, 410 on a next link: its page token has expired",
         &[
             Case("expired_link", Status(400, PLAIN), LINK, "restart"),
             Case("expired_link_with_everything", Status(400, EXCEEDED), ALL_ON_A_LINK, "restart"),

@@ -10,20 +10,20 @@ const FIRST: Asked = Asked {
     kind: PathKind::Collection,
     depth_cap: 64,
     optional_feature: false,
-    parent_read: false,
+    page_read: false,
     next_link: false,
     options: Options { select: false, expand: false, top: None },
     few: false,
     fresh_token: false,
 };
 const OPTIONAL: Asked = Asked { optional_feature: true, ..FIRST };
-const LINK: Asked = Asked { next_link: true, ..FIRST };
-const CHILD: Asked = Asked { parent_read: true, ..OPTIONAL };
+const LINK: Asked = Asked { next_link: true, page_read: true, ..FIRST };
+const CHILD: Asked = Asked { page_read: true, ..OPTIONAL };
 const ALL: Asked = Asked { options: Options { select: true, expand: true, top: Some(999) }, ..FIRST };
 const SELECT: Asked = Asked { options: Options { select: true, expand: false, top: None }, ..FIRST };
 const EXPAND: Asked = Asked { options: Options { select: false, expand: true, top: Some(999) }, ..FIRST };
 const TOP: Asked = Asked { options: Options { select: false, expand: false, top: Some(999) }, ..FIRST };
-const ALL_ON_A_LINK: Asked = Asked { next_link: true, ..ALL };
+const ALL_ON_A_LINK: Asked = Asked { next_link: true, page_read: true, ..ALL };
 const FEW: Asked = Asked { few: true, ..TOP };
 const FRESH: Asked = Asked { fresh_token: true, ..FIRST };
 

@@ -22,6 +22,8 @@ pub struct RawPage {
     pub number: u32,
     /// Whether it carried no next link: the listing is whole.
     pub last: bool,
+    /// Whether it was asked for with `$expand=assignments`. Where it was not, a list of assignments in it proves nothing (I26).
+    pub expanded: bool,
     body: String,
     objects: Vec<Range<usize>>,
 }
@@ -29,7 +31,7 @@ pub struct RawPage {
 impl RawPage {
     /// The one page of a listing that has nothing to ask for: whole, and without objects.
     pub(crate) fn empty(number: u32) -> Self {
-        Self { number, last: true, body: String::new(), objects: Vec::new() }
+        Self { number, last: true, expanded: false, body: String::new(), objects: Vec::new() }
     }
 
     /// The JSON texts of its objects, in their order; of a singleton the one object.
@@ -44,6 +46,7 @@ impl fmt::Debug for RawPage {
         f.debug_struct("RawPage")
             .field("number", &self.number)
             .field("last", &self.last)
+            .field("expanded", &self.expanded)
             .field("objects", &self.objects.len())
             .field("bytes", &self.body.len())
             .finish()
@@ -56,6 +59,8 @@ pub(crate) struct Envelope {
     objects: Vec<Range<usize>>,
     /// The next link, to the letter.
     pub(crate) next: Option<String>,
+    /// Whether it was asked for with `$expand=assignments`. Who asked sets it.
+    pub(crate) expanded: bool,
 }
 
 impl Envelope {
@@ -70,7 +75,7 @@ impl Envelope {
     }
 
     pub(crate) fn into_page(self, number: u32, last: bool) -> RawPage {
-        RawPage { number, last, body: self.body, objects: self.objects }
+        RawPage { number, last, expanded: self.expanded, body: self.body, objects: self.objects }
     }
 }
 
@@ -189,7 +194,7 @@ pub(crate) fn read(body: Vec<u8>, kind: PathKind, depth_cap: usize) -> Result<En
             (vec![range_in(&body, body.trim())], None)
         }
     };
-    Ok(Envelope { body, objects, next })
+    Ok(Envelope { body, objects, next, expanded: false })
 }
 
 fn unreadable(error: &serde_json::Error) -> Unreadable {

@@ -54,6 +54,7 @@ impl Learned {
         match fallback {
             Fallback::NoSelect => known.no_select = true,
             Fallback::NoExpand => known.no_expand = true,
+            Fallback::NoTop => known.pages = PageSize::GraphsOwn,
             // Two listings of one path can learn side by side; the smaller pages are the safer ones.
             Fallback::SmallerPages => {
                 known.pages = match (known.pages, options.top) {
@@ -95,5 +96,7 @@ mod tests {
         note(None);
         note(Some(100));
         assert_eq!(takes(Some(999)), None);
+        learned.note(ApiVersion::Beta, "/b", Fallback::NoTop, ALL);
+        assert_eq!(learned.takes(ApiVersion::Beta, "/b", ALL), Options { top: None, ..ALL });
     }
 }

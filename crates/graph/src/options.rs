@@ -23,6 +23,8 @@ pub(crate) enum Fallback {
     NoExpand,
     /// With a smaller `$top`, or after the smallest without one.
     SmallerPages,
+    /// Without `$top`: what came with it may have been cut off there.
+    NoTop,
 }
 
 impl Fallback {
@@ -32,6 +34,7 @@ impl Fallback {
             Self::NoSelect => "without $select",
             Self::NoExpand => "without $expand",
             Self::SmallerPages => "smaller pages",
+            Self::NoTop => "without $top",
         }
     }
 }
@@ -42,6 +45,7 @@ impl Options {
         match fallback {
             Fallback::NoSelect => Self { select: false, ..self },
             Fallback::NoExpand => Self { expand: false, ..self },
+            Fallback::NoTop => Self { top: None, ..self },
             Fallback::SmallerPages => Self { top: self.top.and_then(|top| SMALLER.into_iter().find(|size| *size < top)), ..self },
         }
     }
@@ -79,8 +83,8 @@ mod tests {
                 let mut open = Vec::new();
                 open.extend(options.select.then_some(Fallback::NoSelect));
                 open.extend(options.expand.then_some(Fallback::NoExpand));
-                open.extend(options.top.map(|_| Fallback::SmallerPages));
-                let chosen = usize::try_from(order.rotate_left(steps * 7) % 3).expect("small") % open.len();
+                open.extend(options.top.into_iter().flat_map(|_| [Fallback::SmallerPages, Fallback::NoTop]));
+                let chosen = usize::try_from(order.rotate_left(steps * 7) % 4).expect("small") % open.len();
                 options = options.after(open[chosen]);
                 steps += 1;
             }

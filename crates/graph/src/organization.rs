@@ -2,7 +2,7 @@
 
 use lastseen_contracts::{ApiVersion, Parent, PathContract, PathKind, Workload};
 use lastseen_model::ErrorCode;
-use serde::Deserialize;
+use serde_json::{Map, Value};
 use url::Url;
 
 use crate::asking::Asking;
@@ -43,18 +43,23 @@ impl MdmAuthority {
     }
 
     fn read(object: &str) -> Option<Self> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Organization {
-            mobile_device_management_authority: Option<String>,
-        }
+        let organization: Map<String, Value> = serde_json::from_str(object).ok()?;
+        let authority = match organization.get("mobileDeviceManagementAuthority") {
+            Some(Value::String(authority)) => authority.as_str(),
+            Some(Value::Null) => "unknown",
+            Some(_) => return None,
+            // Left out where it is null, but any other object would lack it, too.
+            None => {
+                ["@odata.context", "id"].iter().any(|name| organization.get(*name).is_some_and(Value::is_string)).then_some("unknown")?
+            }
+        };
         // The values: learn.microsoft.com, resource type organization, mdmAuthority.
-        Some(match serde_json::from_str::<Organization>(object).ok()?.mobile_device_management_authority.as_deref() {
-            Some("intune") => Self::Intune,
-            Some("sccm") => Self::ConfigurationManager,
-            Some("office365") => Self::Microsoft365,
-            Some("unknown") | None => Self::NotSet,
-            Some(_) => Self::Other,
+        Some(match authority {
+            "intune" => Self::Intune,
+            "sccm" => Self::ConfigurationManager,
+            "office365" => Self::Microsoft365,
+            "unknown" => Self::NotSet,
+            _ => Self::Other,
         })
     }
 }
@@ -70,7 +75,7 @@ pub(crate) async fn mdm_authority(session: &Session) -> Result<MdmAuthority, Gra
         kind: PathKind::Singleton,
         depth_cap: session.client().settings.depth_cap,
         optional_feature: false,
-        parent_read: false,
+        page_read: false,
         next_link: false,
         options: Options::default(),
         few: true,
@@ -92,12 +97,17 @@ pub(crate) async fn knock(session: &Session, path: &PathContract) -> Result<(), 
     };
     let top = (path.kind == PathKind::Collection).then_some(1);
     let options = Options { top, expand: false, ..asking.wanted };
-    let asked = Asked { few: true, ..asking.asked(session, options, false) };
-    match ask(session, asking.workload, &asking.first(session, options)?, asked).await? {
-        // A path that does not take the options is there all the same.
-        Reply::Page(_) | Reply::Fallback(..) => Ok(()),
-        Reply::Restart(failure) => Err(failure),
+    // What refuses the options may refuse everything: only a page is an answer.
+    for options in [options, Options::default()] {
+        let asked = Asked { few: true, ..asking.asked(session, options, false) };
+        match ask(session, asking.workload, &asking.first(session, options)?, asked).await? {
+            Reply::Page(_) => return Ok(()),
+            Reply::Fallback(..) => session.counters().retry(),
+            Reply::Restart(failure) => return Err(failure),
+        }
     }
+    // Without options there is nothing to fall back from.
+    Err(GraphFailure::of(ErrorCode::Internal))
 }
 
 #[cfg(test)]
@@ -115,6 +125,9 @@ mod tests {
     #[case(r#"{"id":"x"}"#, Some(MdmAuthority::NotSet))]
     #[case(r#"{"mobileDeviceManagementAuthority":"unknownFutureValue"}"#, Some(MdmAuthority::Other))]
     #[case(r#"{"mobileDeviceManagementAuthority":7}"#, None)]
+    #[case(r#"{"@odata.context":"x"}"#, Some(MdmAuthority::NotSet))]
+    #[case("{}", None)]
+    #[case(r#"{"id":null,"value":[]}"#, None)]
     #[case("[]", None)]
     fn who_manages_the_devices_is_one_of_a_closed_set(#[case] object: &str, #[case] authority: Option<MdmAuthority>) {
         assert_eq!(MdmAuthority::read(object), authority);

@@ -88,7 +88,6 @@ impl Pages {
                 Stage::Parents { listing, ids } => {
                     if let Some(page) = listing.next(&self.session).await? {
                         ids.take(&page, self.session.client().settings.page_cap).map_err(GraphFailure::of)?;
-                        listing.asking.parent_read = true;
                     } else {
                         let ids = std::mem::take(ids).into_ordered();
                         self.stage = self.below(ids, 0).unwrap_or(Stage::NoParents);

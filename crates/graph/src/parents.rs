@@ -29,6 +29,10 @@ impl ParentIds {
     /// has a page at least, so there are no more of them than pages may be.
     pub(crate) fn take(&mut self, page: &Envelope, cap: u32) -> Result<(), ErrorCode> {
         for object in page.objects() {
+            // An array would pass for the fields in their order.
+            if !object.starts_with('{') {
+                return Err(ErrorCode::GraphInvalidResponse);
+            }
             let parent: Parent<'_> = serde_json::from_str(object).map_err(|_| ErrorCode::GraphInvalidResponse)?;
             let segment = segment(&parent.id).ok_or(ErrorCode::GraphInvalidResponse)?;
             if self.known.insert(segment.clone()) {
@@ -100,6 +104,7 @@ mod tests {
     #[case::number(r#"{"id":7}"#)]
     #[case::half_a_pair(r#"{"id":"\ud83d"}"#)]
     #[case::no_object("7")]
+    #[case::an_array(r#"["a"]"#)]
     fn i02_a_parent_that_cannot_be_named_ends_the_listing(#[case] parent: &str) {
         let refused = take(&mut ParentIds::default(), &format!(r#"{{"value":[{{"id":"1"}},{parent}]}}"#));
         assert_eq!(refused, Err(ErrorCode::GraphInvalidResponse));

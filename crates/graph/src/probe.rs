@@ -90,6 +90,8 @@ pub enum SizeFound {
     Honoured(FirstPage),
     /// A page of another size, though there are more objects.
     Ignored(FirstPage),
+    /// A page that leaves objects out and says nothing of them: the path takes it for a limit on the whole list. Not to be used.
+    Limit(FirstPage),
     /// All objects there are, fewer than would fill a page.
     TooFewToSee(FirstPage),
 }
@@ -124,7 +126,7 @@ pub(crate) async fn probe(session: &Session, path: &PathContract) -> Result<Opti
         PathKind::Singleton => (None, Vec::new()),
         PathKind::Collection => {
             let lean = matches!(select, SelectFound::Same(_));
-            (Some(prober.expand(&all).await?), prober.sizes(lean).await?)
+            (Some(prober.expand(&all).await?), prober.sizes(&plain.page, lean).await?)
         }
     };
     let mut probe = Probe { plain: plain.page, select, expand, sizes, suggestion: None };
@@ -170,14 +172,14 @@ impl Prober<'_> {
     }
 
     /// The contract's size first: where it is taken, no other is tried, because it is there for a reason. A larger one is not tried then.
-    async fn sizes(&self, select: bool) -> Result<Vec<(u32, SizeFound)>, GraphFailure> {
+    async fn sizes(&self, plain: &FirstPage, select: bool) -> Result<Vec<(u32, SizeFound)>, GraphFailure> {
         let own = self.path.page_size;
         let smaller = SIZES.into_iter().filter(|size| own.is_none_or(|own| *size < own));
         let mut found = Vec::new();
         for size in own.into_iter().chain(smaller) {
             let options = Options { select, top: Some(size), ..Options::default() };
             let answer = tried(self.see(self.path, options).await)?.map(|seen| seen.page);
-            found.push((size, SizeFound::of(size, answer)));
+            found.push((size, SizeFound::of(size, plain, answer)));
             if found.last().is_some_and(|(_, found)| found.is_taken()) {
                 break;
             }
@@ -192,7 +194,7 @@ impl Prober<'_> {
         let timer = &self.session.client().timer;
         let began = timer.now();
         match ask(self.session, self.asking.workload, &url, asked).await? {
-            Reply::Page(envelope) => Ok(Seen::of(contract, &envelope, timer.now().saturating_sub(began))),
+            Reply::Page(envelope) => Ok(Seen::of(contract, options.expand, &envelope, timer.now().saturating_sub(began))),
             Reply::Fallback(_, failure) | Reply::Restart(failure) => Err(failure),
         }
     }
@@ -207,12 +209,12 @@ fn tried(outcome: Result<Seen, GraphFailure>) -> Result<Result<Seen, GraphFailur
 }
 
 impl Seen {
-    fn of(contract: &PathContract, envelope: &Envelope, took: Duration) -> Self {
+    fn of(contract: &PathContract, expanded: bool, envelope: &Envelope, took: Duration) -> Self {
         let objects = envelope.objects();
         let page = FirstPage { objects: objects.len(), more: envelope.next.is_some(), bytes: envelope.bytes(), took };
         let mut seen = Self { page, observed: BTreeMap::new(), rejected: 0 };
         for object in objects {
-            match contract.observe(object) {
+            match contract.observe_as_asked(object, expanded) {
                 Ok(Observed { type_index, observation, .. }) => {
                     seen.observed.insert(observation.external_id.clone(), (type_index, observation));
                 }
@@ -224,10 +226,11 @@ impl Seen {
 }
 
 impl SizeFound {
-    fn of(size: u32, answer: Result<FirstPage, GraphFailure>) -> Self {
+    fn of(size: u32, plain: &FirstPage, answer: Result<FirstPage, GraphFailure>) -> Self {
         let size = usize::try_from(size).unwrap_or(usize::MAX);
         match answer {
             Err(failure) => Self::Refused(failure),
+            Ok(page) if !page.more && (page.objects < plain.objects || (plain.more && page.objects == size)) => Self::Limit(page),
             Ok(page) if page.objects == size => Self::Honoured(page),
             Ok(page) if page.objects < size && !page.more => Self::TooFewToSee(page),
             Ok(page) => Self::Ignored(page),

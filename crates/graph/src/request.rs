@@ -17,10 +17,6 @@ use crate::session::Session;
 use crate::slots::Slot;
 use crate::transport::Route;
 
-/// A bucket stays closed for no longer than so many times the ceiling, whatever a `Retry-After` says: one hostile answer must not
-/// shut a tenant out for good.
-const LONGEST_CLOSURE: u32 = 10;
-
 /// What asking for a page came to.
 pub(crate) enum Reply {
     /// The page.
@@ -68,8 +64,7 @@ pub(crate) async fn ask(session: &Session, workload: Workload, url: &Url, mut as
             slot.answered();
         }
         let close = |wait: Duration| {
-            let longest = client.settings.retry_after_ceiling.saturating_mul(LONGEST_CLOSURE);
-            budget.close(client.timer.now().saturating_add(wait.min(longest)));
+            budget.close(client.timer.now().saturating_add(wait.min(client.settings.longest_closure())));
         };
         match verdict {
             Verdict::Page(envelope) => {

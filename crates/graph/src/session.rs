@@ -146,8 +146,8 @@ impl Session {
 
     /// A token that has not expired.
     pub(crate) async fn token(&self) -> Result<Arc<Token>, GraphFailure> {
-        let timer = &self.0.client.timer;
-        self.0.ways.token.get(|| timer.now(), |claims| sign_in::fetch(self, claims)).await
+        let Inner { timer, settings, .. } = &*self.0.client;
+        self.0.ways.token.get(|| timer.now(), settings.longest_closure(), |claims| sign_in::fetch(self, claims)).await
     }
 
     /// Graph refused a token, and may have said what it wants of the next one.

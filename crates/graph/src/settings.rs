@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// What was closed by a `Retry-After` stays so for no longer than so many times the ceiling.
+const LONGEST_CLOSURE: u32 = 10;
+
 /// Every limit of the client. A limit that stops a listing ends it with a code; none makes it look complete.
 #[derive(Debug, Clone)]
 pub struct GraphSettings {
@@ -47,6 +50,11 @@ impl Default for GraphSettings {
 }
 
 impl GraphSettings {
+    /// The longest that a `Retry-After` keeps anything shut, whatever it says: one hostile answer must not shut a tenant out for good.
+    pub(crate) fn longest_closure(&self) -> Duration {
+        self.retry_after_ceiling.saturating_mul(LONGEST_CLOSURE)
+    }
+
     /// Refuses a limit of nothing, under which nothing could ever be listed.
     pub(crate) fn check(&self) -> Result<(), GraphSetupError> {
         let nothing = [

@@ -90,7 +90,8 @@ impl Slot {
     /// The request of this slot was answered otherwise.
     pub(crate) fn answered(&self) {
         let mut state = locked(&self.slots.state);
-        state.calm += 1;
+        // A bucket at its most may stay calm for as long as the process lives.
+        state.calm = state.calm.saturating_add(1);
         if state.calm >= CALM_ANSWERS && state.limit < state.most {
             state.calm = 0;
             state.limit += 1;

@@ -1,7 +1,6 @@
 //! A token, what it says of itself, and the slot that it is kept in. Which slot is whose is for [`crate::tokens`] to say.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use lastseen_model::{ErrorCode, TenantId};
@@ -18,6 +17,14 @@ use crate::payload::{AppRole, Payload};
 /// A token that is refreshed this long before it ends, at most and at least.
 const EARLY_AT_MOST: Duration = Duration::from_mins(5);
 const EARLY_AT_LEAST: Duration = Duration::from_mins(1);
+
+/// A token is used for so long from when it came, whatever it says of its end, so that there is no sign-in for each request. Where it is
+/// over before that, a 401 replaces it.
+const USED_AT_LEAST: Duration = Duration::from_secs(10);
+
+/// How long a failed sign-in stands: where the credential or its token was refused, and where something else kept a token from coming.
+const REFUSAL_STANDS: Duration = Duration::from_secs(30);
+const FAILURE_STANDS: Duration = Duration::from_secs(5);
 
 /// A token in use.
 #[derive(Debug)]
@@ -67,10 +74,10 @@ pub(crate) struct AskedAt {
 }
 
 impl Grant {
-    /// The token, or the code where it is readable and another tenant's.
+    /// The token, or the code where it is readable and not this tenant's.
     pub(crate) fn into_token(self, tenant: TenantId, asked_at: AskedAt) -> Result<Token, ErrorCode> {
         let payload = Payload::read(self.access_token.expose_secret());
-        if payload.as_ref().and_then(Payload::tenant).is_some_and(|of| of != tenant.as_uuid()) {
+        if payload.as_ref().is_some_and(|payload| payload.is_for_another(tenant)) {
             return Err(ErrorCode::AuthTenantMismatch);
         }
         let lifetime = match (&self.expires_in, &self.expires_on) {
@@ -114,48 +121,65 @@ pub(crate) fn read(body: &[u8]) -> Result<Grant, Unreadable> {
 #[derive(Debug, Default)]
 pub(crate) struct TokenSlot {
     kept: Mutex<Kept>,
-    /// Grows with every failed fetch.
-    failures: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct Kept {
     token: Option<Arc<Token>>,
-    failure: Option<GraphFailure>,
+    failure: Option<Standing>,
     /// What Graph wants of the next token, when it took the last one back.
     claims: Option<Claims>,
 }
 
+/// A failure that everyone gets for a while.
+#[derive(Debug)]
+struct Standing {
+    failure: GraphFailure,
+    /// By the timer.
+    until: Duration,
+}
+
+impl Standing {
+    fn of(failure: GraphFailure, now: Duration, longest: Duration) -> Self {
+        let stands = match failure.code {
+            ErrorCode::AuthFailed | ErrorCode::AuthTenantMismatch | ErrorCode::CredentialUnavailable => REFUSAL_STANDS,
+            ErrorCode::GraphThrottled => {
+                Duration::from_millis(failure.context.retry_after_ms.unwrap_or_default()).min(longest).max(FAILURE_STANDS)
+            }
+            _ => FAILURE_STANDS,
+        };
+        Self { failure, until: now.saturating_add(stands) }
+    }
+}
+
 impl TokenSlot {
-    /// The kept token, else what `fetch` brings. Those who waited while a fetch failed get its failure and try none of their own:
-    /// a wrong secret is sent once, not once a path.
+    /// The kept token, else what `fetch` brings. While a failure stands everyone gets it and nobody tries: a wrong secret is sent once, not
+    /// once a path, and a token endpoint that asks for time has it. `longest` bounds what it can ask for.
     pub(crate) async fn get<Fetching: Future<Output = Result<Token, GraphFailure>>>(
         &self,
         now: impl Fn() -> Duration,
+        longest: Duration,
         fetch: impl FnOnce(Option<Claims>) -> Fetching,
     ) -> Result<Arc<Token>, GraphFailure> {
-        let before = self.failures.load(Ordering::Acquire);
         let mut kept = self.kept.lock().await;
         if let Some(token) = kept.token.as_ref().filter(|token| now() < token.refresh_at) {
             return Ok(Arc::clone(token));
         }
-        if self.failures.load(Ordering::Acquire) != before
-            && let Some(failure) = &kept.failure
-        {
-            return Err(failure.clone());
+        if let Some(standing) = kept.failure.as_ref().filter(|standing| now() < standing.until) {
+            return Err(standing.failure.clone());
         }
         // The claims are for this one fetch, however it ends: a tenant must not be shut out for good by what one answer asked for.
         // They stay until it has ended: where whoever fetches gives up, the next one asks with them.
         let claims = kept.claims.clone();
         match fetch(claims).await {
             Ok(token) => {
-                let token = Arc::new(token);
+                let refresh_at = token.refresh_at.max(now().saturating_add(USED_AT_LEAST));
+                let token = Arc::new(Token { refresh_at, ..token });
                 *kept = Kept { token: Some(Arc::clone(&token)), ..Kept::default() };
                 Ok(token)
             }
             Err(failure) => {
-                *kept = Kept { failure: Some(failure.clone()), ..Kept::default() };
-                self.failures.fetch_add(1, Ordering::Release);
+                *kept = Kept { failure: Some(Standing::of(failure.clone(), now(), longest)), ..Kept::default() };
                 Err(failure)
             }
         }
@@ -169,9 +193,12 @@ impl TokenSlot {
         }
     }
 
-    /// Whether there is a token that can still be used, or one is being fetched.
+    /// Whether there is a token that can still be used, or a failure that stands, or a token is being fetched.
     pub(crate) fn is_of_use(&self, now: Duration) -> bool {
-        self.kept.try_lock().map_or(true, |kept| kept.token.as_ref().is_some_and(|token| now < token.refresh_at))
+        self.kept.try_lock().map_or(true, |kept| {
+            kept.token.as_ref().is_some_and(|token| now < token.refresh_at)
+                || kept.failure.as_ref().is_some_and(|standing| now < standing.until)
+        })
     }
 }
 

@@ -52,7 +52,7 @@ codes! {
     ConcurrencyLimitTenant "concurrency_limit_tenant" "as many runs as allowed for one tenant are running";
     AuthFailed "auth_failed" "the token endpoint refused the credential";
     CredentialUnavailable "credential_unavailable" "the tenant's credential could not be read: its file or variable is missing, or is not what its reference says";
-    AuthTenantMismatch "auth_tenant_mismatch" "the token is readable and is for another tenant; nothing was written";
+    AuthTenantMismatch "auth_tenant_mismatch" "the token is readable and is for another tenant; nothing was read with it";
     GraphUnauthorized "graph_unauthorized" "401 that a fresh token did not cure";
     GraphForbidden "graph_forbidden" "403: permission or consent is missing";
     GraphFeatureUnavailable "graph_feature_unavailable" "the tenant has no such feature or licence";

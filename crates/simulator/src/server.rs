@@ -294,7 +294,10 @@ impl Shared {
             },
         };
         let belongs = |slot| bearer.is_none_or(|bearer| holder.is_borne_by(index, slot, bearer));
-        let page = page::cut(&holder.paths[index], belongs, path.paging, query.page.at, size);
+        let mut page = page::cut(&holder.paths[index], belongs, path.paging, query.page.at, size);
+        if manners.top_cuts_off && query.top.is_some() {
+            page.next = None;
+        }
         let collection = path.kind == PathKind::Collection;
         let place = Place { tenant: Some(tenant), path: &path.path, page: query.page.page, collection, last: page.next.is_none() };
         let action = self.faults.strike(&place);

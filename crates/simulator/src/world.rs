@@ -36,6 +36,8 @@ pub(crate) struct Manners {
     pub(crate) expand_refused: bool,
     /// The largest `$top`.
     pub(crate) top_limit: Option<u32>,
+    /// `$top` is a limit on the whole list, and no page size.
+    pub(crate) top_cuts_off: bool,
     /// Pages that are to hold more than this are a 500.
     pub(crate) fails_above: Option<u32>,
 }
@@ -289,6 +291,11 @@ impl World {
     /// Makes a path answer any `$top` above this with the 400 that says that the limit was exceeded; none takes the limit away.
     pub fn limit_top(&self, path: &str, limit: Option<u32>) {
         self.lock().manners.entry(path.to_owned()).or_default().top_limit = limit;
+    }
+
+    /// Whether a path takes `$top` for a limit on the whole list: no next link follows what it cuts off.
+    pub fn cut_off_at_top(&self, path: &str, cut_off: bool) {
+        self.lock().manners.entry(path.to_owned()).or_default().top_cuts_off = cut_off;
     }
 
     /// Makes a path answer 500 where a page is to hold more than this, by `$top` or by its own page size; none cures it.

@@ -1,9 +1,7 @@
 //! What others met, each with the thread that tells of it.
 
 use lastseen_contracts::{Assignments, Registry};
-use lastseen_model::ErrorCode::{
-    GraphBadRequest, GraphFeatureUnavailable, GraphForbidden, GraphPageLoop, GraphThrottled, GraphUnavailable,
-};
+use lastseen_model::ErrorCode::{GraphBadRequest, GraphForbidden, GraphPageLoop, GraphThrottled, GraphUnavailable};
 use lastseen_model::RunStatus;
 
 use crate::row::{Row, prove};
@@ -70,8 +68,7 @@ pub(crate) const INCIDENTS: &[Row] = &[
     )
     .on(SCRIPT),
     Row::unavailable("IntuneManagement#322: no licence for driver updates", "action='status'\nerror='forbidden'").on(DRIVER_UPDATES),
-    Row::ends("a licence that ends in mid-listing", "action='status'\nerror='not_licensed'\npage=2", GraphFeatureUnavailable, 2)
-        .on(DRIVER_UPDATES),
+    Row::ends("a licence that ends in mid-listing", "action='status'\nerror='not_licensed'\npage=2", GraphForbidden, 2).on(DRIVER_UPDATES),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

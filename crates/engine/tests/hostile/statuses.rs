@@ -1,8 +1,6 @@
 //! Every status: for ever on the first page, and in mid-listing (I15, I25).
 
-use lastseen_model::ErrorCode::{
-    GraphBadRequest, GraphFeatureUnavailable, GraphForbidden, GraphInvalidResponse, GraphTimeout, GraphUnauthorized, GraphUnavailable,
-};
+use lastseen_model::ErrorCode::{GraphBadRequest, GraphForbidden, GraphInvalidResponse, GraphTimeout, GraphUnauthorized, GraphUnavailable};
 
 use crate::row::{Row, prove};
 
@@ -48,9 +46,8 @@ pub(crate) const MID_LISTING: &[Row] = &[
     Row::ends("401 in mid-listing", "action='unauthorized'\npage=2", GraphUnauthorized, 3),
     Row::ends("403 in mid-listing", "action='status'\nerror='forbidden'\npage=2", GraphForbidden, 2),
     Row::ends("404 in mid-listing", "action='status'\nerror='feature_not_found'\npage=3", GraphBadRequest, 3),
-    Row::ends("no licence in mid-listing", "action='status'\nerror='not_applicable'\npage=2", GraphFeatureUnavailable, 2),
-    Row::ends("optional, and 404 in mid-listing", "action='status'\nerror='feature_not_found'\npage=2", GraphFeatureUnavailable, 2)
-        .on(OPTIONAL),
+    Row::ends("no licence in mid-listing", "action='status'\nerror='not_applicable'\npage=2", GraphBadRequest, 2),
+    Row::ends("optional, and 404 in mid-listing", "action='status'\nerror='feature_not_found'\npage=2", GraphBadRequest, 2).on(OPTIONAL),
     Row::ends("500 in mid-listing", "action='status'\nerror='internal'\npage=2", GraphUnavailable, 4),
     Row::ends("504 on the last page", "action='status'\nerror='gateway_timeout'\npage=3", GraphUnavailable, 8),
 ];

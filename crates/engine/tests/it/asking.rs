@@ -7,7 +7,7 @@ use lastseen_contracts::{Overrides, Registry};
 use lastseen_engine::{Engine, Silent};
 use lastseen_graph::{GraphClient, Probe, SelectFound, Session, SizeFound};
 use lastseen_model::{CorrelationId, ErrorCode, ListingOutcome, RunStatus};
-use lastseen_simulator::{Fault, FaultAction, NamedError};
+use lastseen_simulator::{Fault, FaultAction, FaultBody, NamedError};
 use lastseen_store::RunDetail;
 use rstest::rstest;
 use tokio_util::sync::CancellationToken;
@@ -118,6 +118,20 @@ async fn i26_assignments_are_counted_where_all_of_them_came_and_else_unknown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn i26_an_empty_list_of_assignments_that_was_not_asked_for_is_unknown_and_not_0() {
+    let world = World::with_size(0).await;
+    let body = r#"{"value":[{"id":"1","name":"n","assignments":[]},{"id":"2","name":"n","assignments":[{}]}]}"#;
+    let page = FaultAction::Status { status: 200, headers: Vec::new(), body: FaultBody::Text(body.to_owned()) };
+    world.simulator.faults().add(Fault::always(page).on(&World::path(CATALOG)));
+    let counts = async || world.items(CATALOG).await.into_iter().map(|item| item.assignment_count).collect::<Vec<_>>();
+    assert_eq!(world.sync(&[CATALOG]).await.record.counts.items_observed, 2);
+    assert_eq!(counts().await, [Some(0), Some(1)]);
+    world.simulator.world().refuse_expand(&World::path(CATALOG), true);
+    assert_eq!(world.sync(&[CATALOG]).await.record.counts.items_observed, 2);
+    assert_eq!(counts().await, [None, None]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_path_refuses_is_left_out_and_learned_by_the_process() {
     let world = World::with_size(0).await;
     world.simulator.world().set_size(world.tenant(), &key(CATALOG), 30).expect("a type");
@@ -144,6 +158,21 @@ async fn pages_that_are_too_large_come_smaller_and_every_item_comes() {
     assert_eq!((first.record.had_errors, first.record.counts.traffic.retries), (false, 3), "two tries more at 100, and one fallback");
     let second = sync_with(&world, &engine, &[CATALOG]).await;
     assert_eq!((second.record.counts.traffic.retries, second.listings[0].pages), (0, 3), "it is known by now");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn i02_a_path_that_takes_top_for_a_limit_makes_nothing_missing() {
+    let world = World::with_size(0).await;
+    world.simulator.world().set_size(world.tenant(), &key(CATALOG), 250).expect("a type");
+    world.sync(&[CATALOG]).await;
+    world.simulator.world().cut_off_at_top(&World::path(CATALOG), true);
+    let engine = world.engine();
+    for retries in [1, 0] {
+        let run = sync_with(&world, &engine, &[CATALOG]).await;
+        assert_eq!((run.record.status, outcome(&run)), (RunStatus::Success, (Some(ListingOutcome::Complete), None)));
+        assert_eq!((run.record.counts.items_observed, run.record.counts.traffic.retries), (250, retries));
+        assert_eq!((run.record.counts.items_unseen, world.answer(&[CATALOG]).await.high), (0, 0));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lastseen_contracts::{Assignments, PathContract};
+use lastseen_contracts::{Assignments, Parent, PathContract};
 use lastseen_graph::GraphSettings;
 use tokio_util::sync::CancellationToken;
 
@@ -61,6 +61,19 @@ async fn a_400_that_remains_without_select_is_asked_without_expand_and_only_that
     assert!(list(session(&client).pages(&asking_all(), &[0])).await.whole());
     assert!(list(session(&client).pages(&asking_all(), &[0])).await.whole());
     assert_eq!(questions(&server), ["SE200", "E200", "200", "S200"], "nothing is known of $select");
+}
+
+#[tokio::test]
+async fn i26_a_page_says_whether_it_was_asked_for_with_expand() {
+    let server = Server::start().await;
+    let next = Some("/beta/things?$skiptoken=a");
+    server.graph([server.page(&["1"], next), server.page(&["2"], None)]);
+    server.graph([answer(400, &[]), answer(400, &[]), server.page(&["1"], next), server.page(&["2"], None)]);
+    let session = server.session(&FakeTimer::new());
+    for expanded in [true, false] {
+        let listed = list(session.pages(&asking_all(), &[0])).await;
+        assert_eq!(listed.pages.iter().map(|page| page.expanded).collect::<Vec<_>>(), [expanded, expanded]);
+    }
 }
 
 #[tokio::test]
@@ -146,6 +159,78 @@ async fn pages_that_never_come_end_the_listing_with_the_code_they_began_with() {
     assert_eq!(failure.context.request_id, Some(correlation().as_uuid()));
     let asked = questions(&server);
     assert_eq!(asked[5..], ["999", "100", "100", "100", "50", "50", "50", "25", "", "", ""], "few tries, and no circle");
+}
+
+#[tokio::test]
+async fn i02_a_list_that_ends_at_top_is_listed_again_without_top_and_only_that_is_believed() {
+    for (first, whole) in
+        [(vec!["1", "2"], vec!["1", "2"]), (vec!["1", "2"], vec!["1", "2", "3"]), (vec!["1", "2", "3"], vec!["1", "2", "3"])]
+    {
+        let server = Server::start().await;
+        let client = server.client(&FakeTimer::new());
+        server.graph([server.page(&first, None), server.page(&whole, None), server.page(&whole, None)]);
+        let asked = session(&client);
+        let listed = list(asked.pages(&sized(2), &[0])).await;
+        assert!(listed.whole());
+        assert_eq!((listed.numbers(), listed.ids()), (vec![1], whole.iter().map(ToString::to_string).collect()));
+        assert_eq!((questions(&server), asked.traffic().retries), (vec!["2".to_owned(), String::new()], 1));
+        assert!(list(session(&client).pages(&sized(2), &[0])).await.whole());
+        assert_eq!(questions(&server)[2], "", "it is known by now");
+    }
+}
+
+#[tokio::test]
+async fn i02_a_limit_that_is_spread_over_pages_is_no_end_either() {
+    let server = Server::start().await;
+    server.graph([
+        server.page(&["1", "2"], Some("/beta/things?$top=1&$skiptoken=a")),
+        server.page(&["3"], None),
+        server.page(&["1", "2"], Some("/beta/things?$skiptoken=a")),
+        server.page(&["3", "4"], None),
+    ]);
+    let listed = list(server.session(&FakeTimer::new()).pages(&sized(3), &[0])).await;
+    assert!(listed.whole());
+    assert_eq!((listed.numbers(), listed.ids().concat()), (vec![1, 2, 3], "121234".to_owned()));
+}
+
+#[tokio::test]
+async fn a_list_that_goes_on_behind_top_or_ends_before_it_is_believed_at_once() {
+    let server = Server::start().await;
+    server.graph([server.page(&["1", "2"], Some("/beta/things?$top=2&$skiptoken=a")), server.page(&["3", "4"], None)]);
+    server.graph([server.page(&["1"], None)]);
+    let session = server.session(&FakeTimer::new());
+    assert_eq!(list(session.pages(&sized(2), &[0])).await.ids().concat(), "1234");
+    assert_eq!(list(session.pages(&sized(2), &[0])).await.ids().concat(), "1");
+    assert_eq!(questions(&server), ["2", ">2", "2"]);
+}
+
+#[tokio::test]
+async fn i02_an_end_at_a_smaller_top_is_no_end_either_and_what_follows_never_goes_in_a_circle() {
+    let server = Server::start().await;
+    server.graph(vec![answer(500, &[]); 3]);
+    let ids: Vec<String> = (0..25).map(|n| n.to_string()).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    server.graph([server.page(&ids, None), answer(403, &[])]);
+    let listed = list(server.session(&FakeTimer::new()).pages(&sized(50), &[0])).await;
+    assert_eq!((listed.code(), listed.pages.len()), ("graph_forbidden", 0), "what was not believed is not delivered either");
+    assert_eq!(questions(&server), ["50", "50", "50", "25", ""]);
+    // And where it is a server error that ends it, that is what it ended with, though a page had come.
+    let server = Server::start().await;
+    server.graph([server.page(&["1"], None)]);
+    server.graph(vec![answer(500, &[]); 3]);
+    let listed = list(server.session(&FakeTimer::new()).pages(&sized(1), &[0])).await;
+    assert_eq!((listed.code(), listed.pages.len(), server.asked().len()), ("graph_unavailable", 0, 4));
+}
+
+#[tokio::test]
+async fn i02_parents_that_end_at_top_are_listed_again_too() {
+    let server = Server::start().await;
+    let parent = Parent { path: "/wholes".into(), page_size: Some(1), select: false };
+    let parts = PathContract { parent: Some(parent), ..path("/wholes/{id}/parts") };
+    server.graph([server.page(&["a"], None), server.page(&["a", "b"], None), server.page(&["1"], None), server.page(&["2"], None)]);
+    let listed = list(server.session(&FakeTimer::new()).pages(&parts, &[0])).await;
+    assert!(listed.whole());
+    assert_eq!(listed.ids(), ["1", "2"]);
 }
 
 #[tokio::test]

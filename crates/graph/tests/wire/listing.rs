@@ -173,16 +173,39 @@ async fn i25_permission_licence_and_absence_are_never_an_empty_listing() {
 }
 
 #[tokio::test]
-async fn a_feature_that_is_unavailable_after_a_page_stays_that_code_with_the_page_it_broke_at() {
+async fn a_refusal_after_a_page_is_no_missing_feature_and_names_the_page_it_broke_at() {
     let server = Server::start().await;
     server.graph([server.page(&["1"], Some("/beta/things?$skiptoken=a")), answer(403, &[("request-id", CORRELATION)])]);
     let listed = list(server.session(&FakeTimer::new()).pages(&PathContract { optional_feature: true, ..path("/things") }, &[0])).await;
     let failure = listed.failure.expect("a failure");
-    assert_eq!((failure.code, failure.context.page, failure.context.http_status), (ErrorCode::GraphFeatureUnavailable, Some(2), Some(403)));
+    assert_eq!((failure.code, failure.context.page, failure.context.http_status), (ErrorCode::GraphForbidden, Some(2), Some(403)));
     assert_eq!(failure.context.request_id, Some(correlation().as_uuid()));
     assert_eq!(failure.context.graph_code.map(String::from).as_deref(), Some("Code"));
     assert_eq!(failure.context.policy_type.map(String::from).as_deref(), Some("thing"));
     assert_eq!(failure.context.attempts, Some(1));
+}
+
+#[tokio::test]
+async fn i25_a_feature_of_which_a_page_came_is_never_unavailable_in_the_same_listing() {
+    let licence = r#"{"error":{"code":"BadRequest","message":"Request not applicable to target tenant."}}"#;
+    for (reply, code) in [
+        (answer(403, &[]), "graph_forbidden"),
+        (answer(404, &[]), "graph_bad_request"),
+        (json(400, licence), "graph_bad_request"),
+        (json(403, licence), "graph_forbidden"),
+        (answer(302, &[]), "graph_invalid_response"),
+    ] {
+        let optional = PathContract { optional_feature: true, ..path("/things") };
+        let server = Server::start().await;
+        server.graph([server.page(&["1"], Some("/beta/things?$skiptoken=a")), reply.clone()]);
+        let listed = list(server.session(&FakeTimer::new()).pages(&optional, &[0])).await;
+        assert_eq!((listed.code(), listed.pages.len(), server.asked().len()), (code, 1, 2));
+        // Nor where it began again.
+        let server = Server::start().await;
+        server.graph([server.page(&["1"], Some("/beta/things?$skiptoken=a")), answer(410, &[]), reply]);
+        let listed = list(server.session(&FakeTimer::new()).pages(&optional, &[0])).await;
+        assert_eq!((listed.code(), listed.pages.len()), (code, 1));
+    }
 }
 
 /// Every way a page can be killed for good, and the code it ends with.

@@ -115,6 +115,25 @@ async fn i18_a_select_under_which_any_observation_differs_is_never_suggested() {
 }
 
 #[tokio::test]
+async fn i02_a_page_size_that_cuts_the_list_off_is_a_limit_and_never_suggested() {
+    let server = Server::start().await;
+    server.graph([lean(250, false), lean(250, false), lean(250, false), lean(250, false)]);
+    let found = probe(&server, &things()).await.expect("a probe");
+    assert!(matches!(found.sizes[..], [(999, SizeFound::TooFewToSee(_))]));
+    let server = Server::start().await;
+    server.graph([lean(30, true), lean(30, true), lean(30, false), lean(999, false), lean(200, false), lean(100, false), lean(29, false)]);
+    let found = probe(&server, &things()).await.expect("a probe");
+    assert!(found.sizes.iter().all(|(_, found)| matches!(found, SizeFound::Limit(_))), "{:?}", found.sizes);
+    assert_eq!((found.sizes.len(), suggests(&found).0), (4, None));
+    let server = Server::start().await;
+    server.graph([lean(250, false), lean(250, false), lean(250, false), lean(200, false), lean(250, true), lean(50, false)]);
+    let path = PathContract { page_size: Some(200), ..things() };
+    let found = probe(&server, &path).await.expect("a probe");
+    assert!(matches!(found.sizes[..], [(200, SizeFound::Limit(_)), (100, SizeFound::Ignored(_)), (50, SizeFound::Limit(_))]));
+    assert_eq!(suggests(&found).0, None);
+}
+
+#[tokio::test]
 async fn an_empty_path_proves_nothing() {
     let server = Server::start().await;
     server.graph([lean(0, false), lean(0, false), lean(0, false), lean(0, false)]);
@@ -190,6 +209,25 @@ async fn below_a_parent_the_first_one_is_asked_and_where_there_is_none_nothing()
     let server = Server::start().await;
     server.graph([server.page(&[], None)]);
     assert_eq!(server.session(&FakeTimer::new()).probe(&parts).await, Ok(None));
+}
+
+#[tokio::test]
+async fn only_a_page_is_an_answer_to_a_knock() {
+    let path = PathContract { select: true, ..things() };
+    for (replies, code, asked) in [
+        (vec![lean(1, true)], None, 1),
+        (vec![answer(400, &[]), lean(1, true)], None, 2),
+        (vec![answer(400, &[]); 2], Some("graph_bad_request"), 2),
+        (vec![answer(400, &[]), answer(403, &[])], Some("graph_forbidden"), 2),
+        (vec![answer(403, &[])], Some("graph_forbidden"), 1),
+    ] {
+        let server = Server::start().await;
+        server.graph(replies);
+        let answer = server.session(&FakeTimer::new()).knock(&path).await;
+        assert_eq!(answer.map_err(|failure| failure.code.as_str()).err(), code);
+        assert_eq!(server.asked().len(), asked);
+        assert!(targets(&server)[0].ends_with("&$top=1") && targets(&server)[1..].iter().all(String::is_empty));
+    }
 }
 
 #[tokio::test]

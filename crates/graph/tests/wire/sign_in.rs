@@ -56,6 +56,15 @@ async fn a_token_is_kept_for_all_sessions_of_its_tenant_until_shortly_before_its
 }
 
 #[tokio::test]
+async fn i13_a_token_without_a_life_is_no_sign_in_a_request_and_a_401_replaces_it() {
+    let server = Server::start().await;
+    server.sign_in(vec![json(200, r#"{"access_token":"short","expires_in":0}"#); 2]);
+    server.graph([server.page(&["1"], Some("/beta/things?$skiptoken=a")), answer(401, &[]), server.page(&["2"], None)]);
+    assert!(list(server.session(&FakeTimer::new()).pages(&path("/things"), &[0])).await.whole());
+    assert_eq!(server.signed_in().len(), 2);
+}
+
+#[tokio::test]
 async fn i21_each_tenant_has_a_token_of_its_own() {
     let server = Server::start().await;
     let client = server.client(&FakeTimer::new());
@@ -74,11 +83,13 @@ async fn i21_each_tenant_has_a_token_of_its_own() {
 async fn i21_a_token_that_names_another_tenant_ends_it_before_graph_is_asked() {
     let server = Server::start().await;
     let jwt = |tenant: &str| format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(format!(r#"{{"tid":"{tenant}"}}"#)));
-    server.sign_in([grant(&jwt(OTHER_TENANT)), grant(&jwt(OTHER_TENANT)), grant(&jwt(TENANT))]);
-    let session = server.session(&FakeTimer::new());
+    server.sign_in([grant(&jwt(OTHER_TENANT)), grant(&jwt(TENANT))]);
+    let timer = FakeTimer::new();
+    let session = server.session(&timer);
     assert_eq!(session.sign_in().await.map_err(|failure| failure.code), Err(ErrorCode::AuthTenantMismatch));
     assert_eq!(list(session.pages(&path("/things"), &[0])).await.code(), "auth_tenant_mismatch");
-    assert_eq!(server.asked().len(), 0);
+    assert_eq!((server.asked().len(), server.signed_in().len()), (0, 1));
+    timer.advance(Duration::from_secs(30));
     session.sign_in().await.expect("the right tenant's token is taken");
 }
 
@@ -99,6 +110,53 @@ async fn side_by_side_one_token_is_fetched_and_one_refused_secret_is_sent() {
     let client = server.client(&FakeTimer::new());
     assert!(all(&client).join_all().await.iter().all(|listed| listed.code() == "auth_failed"));
     assert_eq!((server.signed_in().len(), server.asked().len()), (1, 0));
+}
+
+#[tokio::test]
+async fn i13_a_refused_secret_is_sent_once_and_not_once_a_path_or_session_until_its_time_is_over() {
+    let server = Server::start().await;
+    let refusal = json(401, r#"{"error":"invalid_client","error_codes":[7000215]}"#);
+    server.sign_in([refusal.clone()]);
+    let timer = FakeTimer::new();
+    let client = server.client(&timer);
+    for _ in 0..8 {
+        assert_eq!(list(session(&client).pages(&path("/things"), &[0])).await.code(), "auth_failed");
+    }
+    assert_eq!(server.requests().len(), 1);
+    other(&client).sign_in().await.expect("another tenant is none the worse for it");
+    timer.advance(Duration::from_secs(30));
+    server.sign_in([refusal]);
+    assert_eq!(list(session(&client).pages(&path("/things"), &[0])).await.code(), "auth_failed");
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn i21_i13_another_tenants_token_in_mid_run_costs_one_request_and_not_one_a_path() {
+    let server = Server::start().await;
+    let session = server.session(&FakeTimer::new());
+    session.sign_in().await.expect("signed in");
+    let foreign = format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(format!(r#"{{"tid":"{OTHER_TENANT}"}}"#)));
+    server.sign_in([grant(&foreign)]);
+    server.graph([answer(401, &[])]);
+    for _ in 0..8 {
+        assert_eq!(list(session.pages(&path("/things"), &[0])).await.code(), "auth_tenant_mismatch");
+    }
+    assert_eq!((server.asked().len(), server.signed_in().len()), (1, 2), "nothing was read with it");
+}
+
+#[tokio::test]
+async fn i14_a_throttled_sign_in_is_left_alone_until_its_retry_after_is_over() {
+    let server = Server::start().await;
+    server.sign_in([throttled("300")]);
+    let timer = FakeTimer::new();
+    let client = server.client(&timer);
+    for seconds in [0, 299] {
+        timer.advance(Duration::from_secs(seconds));
+        assert_eq!(session(&client).sign_in().await.map_err(|failure| failure.code), Err(ErrorCode::GraphThrottled));
+    }
+    assert_eq!(server.requests().len(), 1);
+    timer.advance(Duration::from_secs(1));
+    session(&client).sign_in().await.expect("signed in");
 }
 
 #[tokio::test]

@@ -80,6 +80,7 @@ fn probe(probe: &Probe) -> Value {
             SizeFound::Refused(_) => ("refused", None),
             SizeFound::Honoured(page) => ("honoured", Some(page)),
             SizeFound::Ignored(page) => ("ignored", Some(page)),
+            SizeFound::Limit(page) => ("limit", Some(page)),
             SizeFound::TooFewToSee(page) => ("too_few_to_see", Some(page)),
         };
         json!({ "page_size": size, "found": word, "page": page.map(first_page) })

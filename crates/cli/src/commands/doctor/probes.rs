@@ -55,6 +55,7 @@ fn size(probe: &Probe) -> String {
         Some((size, SizeFound::Honoured(_))) => size.to_string(),
         Some((size, SizeFound::TooFewToSee(_))) => format!("{size} (too few to see)"),
         Some((_, SizeFound::Ignored(_))) => "ignored".to_owned(),
+        Some((_, SizeFound::Limit(_))) => "limit".to_owned(),
         Some((_, SizeFound::Refused(_))) => "refused".to_owned(),
     }
 }
