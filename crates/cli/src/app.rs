@@ -104,7 +104,7 @@ impl App {
         let access = record.map_or_else(|| TenantAccess::of(tenant), |record| TenantAccess::from(record.clone()));
         Tenant {
             scope: TenantScope::assume(tenant),
-            name: self.config.names.get(&tenant).or(record.and_then(|record| record.name.as_ref())).cloned(),
+            name: name_of(&self.config.names, tenant, record).map(str::to_owned),
             credential: access.credential.clone().or_else(|| self.config.access.credential().cloned()),
             endpoints: self.config.access.endpoints_of(access.cloud),
             access,
@@ -142,9 +142,14 @@ pub(crate) fn active(known: &[TenantRecord]) -> impl Iterator<Item = &TenantReco
     known.iter().filter(|record| !record.is_removed())
 }
 
+/// The name that the configuration, else the database, has for a tenant.
+pub(crate) fn name_of<'a>(names: &'a BTreeMap<TenantId, String>, tenant: TenantId, record: Option<&'a TenantRecord>) -> Option<&'a str> {
+    names.get(&tenant).or_else(|| record?.name.as_ref()).map(String::as_str)
+}
+
 fn names(known: &[&TenantRecord], names: &BTreeMap<TenantId, String>) -> String {
     let line = |record: &&TenantRecord| {
-        let name = names.get(&record.tenant_id).or(record.name.as_ref()).map(|name| format!("  {name}")).unwrap_or_default();
+        let name = name_of(names, record.tenant_id, Some(record)).map(|name| format!("  {name}")).unwrap_or_default();
         format!("{}{name}", record.tenant_id)
     };
     known.iter().map(line).collect::<Vec<_>>().join("\n")

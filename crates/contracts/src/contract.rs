@@ -254,6 +254,11 @@ pub enum Rejection {
 }
 
 impl PathContract {
+    /// The keys of the types at these indexes into [`Self::types`].
+    pub fn keys(&self, wanted: &[usize]) -> Vec<PolicyType> {
+        wanted.iter().map(|index| self.types[*index].policy_type.clone()).collect()
+    }
+
     /// The fields to ask for with `$select`, sorted, without repetition: what any type of the path keeps or is sorted by.
     /// Empty where the endpoint does not honour it. Annotations such as `@odata.type` are not among them: they come unasked,
     /// and naming one is refused. Nor are `assignments`: what is expanded comes whatever is selected.

@@ -144,6 +144,6 @@ impl PathTask {
     }
 
     fn types(&self) -> Vec<PolicyType> {
-        self.wanted.iter().map(|index| self.path.types[*index].policy_type.clone()).collect()
+        self.path.keys(&self.wanted)
     }
 }

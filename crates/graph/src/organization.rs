@@ -1,6 +1,6 @@
 //! What a tenant says of itself: who manages its devices. Asked by who examines a tenant, never by a run.
 
-use lastseen_contracts::{ApiVersion, Parent, PathContract, PathKind, Workload};
+use lastseen_contracts::{ApiVersion, PathContract, PathKind, Workload};
 use lastseen_model::ErrorCode;
 use serde_json::{Map, Value};
 use url::Url;
@@ -93,7 +93,7 @@ pub(crate) async fn mdm_authority(session: &Session) -> Result<MdmAuthority, Gra
 pub(crate) async fn knock(session: &Session, path: &PathContract) -> Result<(), GraphFailure> {
     let asking = match &path.parent {
         None => Asking::of(path),
-        Some(parent @ Parent { .. }) => Asking::of_parents(path, parent),
+        Some(parent) => Asking::of_parents(path, parent),
     };
     let top = (path.kind == PathKind::Collection).then_some(1);
     let options = Options { top, expand: false, ..asking.wanted };

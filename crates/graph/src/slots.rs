@@ -111,6 +111,12 @@ impl Drop for Slot {
 mod tests {
     use super::*;
 
+    /// Somebody who waits for a slot.
+    fn waiter(slots: &Arc<Slots>) -> tokio::task::JoinHandle<Slot> {
+        let slots = Arc::clone(slots);
+        tokio::spawn(async move { slots.take().await })
+    }
+
     fn taken(slots: &Arc<Slots>) -> Vec<Slot> {
         std::iter::from_fn(|| slots.try_take()).collect()
     }
@@ -179,10 +185,7 @@ mod tests {
     async fn a_setting_that_is_raised_wakes_those_who_wait() {
         let slots = Slots::new(1);
         let _held = slots.take().await;
-        let waiting = tokio::spawn({
-            let slots = Arc::clone(&slots);
-            async move { slots.take().await }
-        });
+        let waiting = waiter(&slots);
         tokio::task::yield_now().await;
         slots.set_most(2);
         drop(waiting.await.expect("a slot"));
@@ -192,10 +195,7 @@ mod tests {
     async fn a_freed_slot_wakes_one_that_waits() {
         let slots = Slots::new(1);
         let slot = slots.take().await;
-        let waiting = tokio::spawn({
-            let slots = Arc::clone(&slots);
-            async move { slots.take().await }
-        });
+        let waiting = waiter(&slots);
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
         drop(slot);
@@ -207,14 +207,8 @@ mod tests {
     async fn a_waiter_that_gives_up_does_not_take_the_wake_up_along() {
         let slots = Slots::new(1);
         let slot = slots.take().await;
-        let one = tokio::spawn({
-            let slots = Arc::clone(&slots);
-            async move { slots.take().await }
-        });
-        let other = tokio::spawn({
-            let slots = Arc::clone(&slots);
-            async move { slots.take().await }
-        });
+        let one = waiter(&slots);
+        let other = waiter(&slots);
         tokio::task::yield_now().await;
         drop(slot);
         one.abort();

@@ -8,7 +8,7 @@ use lastseen_model::{RunId, TenantId};
 use lastseen_store::TenantRecord;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{App, active};
+use crate::app::{App, active, name_of};
 use crate::args;
 use crate::commands::runs::headline;
 use crate::exit::Exit;
@@ -58,9 +58,8 @@ struct Journal {
 
 impl Journal {
     fn label(&self, tenant: TenantId) -> String {
-        let recorded = || self.known.iter().find(|known| known.tenant_id == tenant).and_then(|known| known.name.clone());
-        let name = self.names.get(&tenant).cloned().or_else(recorded);
-        name.map_or_else(|| tenant.to_string(), |name| plain(&name))
+        let record = self.known.iter().find(|known| known.tenant_id == tenant);
+        name_of(&self.names, tenant, record).map_or_else(|| tenant.to_string(), plain)
     }
 
     fn about(&self, tenant: TenantId, run: RunId, what: &str) {

@@ -7,7 +7,7 @@ use lastseen_model::TenantId;
 use lastseen_store::{Change, SelectionRecord, TenantChange, TenantRecord};
 use serde_json::{Value, json};
 
-use crate::app::{App, Tenant, active};
+use crate::app::{App, Tenant, active, name_of};
 use crate::args::{AddTenant, TenantCommand, Unset};
 use crate::exit::Exit;
 use crate::output::{Screen, ago, count, exact, selection_words};
@@ -107,7 +107,7 @@ async fn list(app: &App, all: bool, screen: &mut Screen) -> Result<Exit, Problem
         for record in &shown {
             let mut line = vec![
                 record.tenant_id.to_string(),
-                name(app, record).unwrap_or_default(),
+                name(app, record).unwrap_or_default().to_owned(),
                 or_default(record.cloud.as_ref()),
                 or_default(record.client_id.as_ref()),
                 or_default(record.credential.as_ref()),
@@ -231,13 +231,12 @@ fn document(app: &App, record: &TenantRecord) -> Value {
     document
 }
 
-/// The name that the configuration, else the database, has.
-fn name(app: &App, record: &TenantRecord) -> Option<String> {
-    app.config.names.get(&record.tenant_id).or(record.name.as_ref()).cloned()
+fn name<'a>(app: &'a App, record: &'a TenantRecord) -> Option<&'a str> {
+    name_of(&app.config.names, record.tenant_id, Some(record))
 }
 
 fn label(app: &App, record: &TenantRecord) -> String {
-    name(app, record).unwrap_or_else(|| record.tenant_id.to_string())
+    name(app, record).map_or_else(|| record.tenant_id.to_string(), str::to_owned)
 }
 
 fn or_default(value: Option<&impl ToString>) -> String {

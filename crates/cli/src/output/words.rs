@@ -62,7 +62,12 @@ pub(crate) fn selection_words(selection: &Selection) -> String {
     }
     let categories = selection.categories.iter().map(Category::as_str);
     let names: Vec<&str> = categories.chain(selection.policy_types.iter().map(PolicyType::as_str)).collect();
-    match names.as_slice() {
+    first_few(&names)
+}
+
+/// The first three names, and how many more there are.
+pub(crate) fn first_few(names: &[&str]) -> String {
+    match names {
         [first, second, third, rest @ ..] if !rest.is_empty() => format!("{first}, {second}, {third} and {} more", rest.len()),
         few => few.join(", "),
     }

@@ -136,9 +136,15 @@ impl Examiner<'_> {
         let mut answers = answers.into_iter();
         let examined = plans.iter().map(|plan| {
             let probe = answers.next();
-            let granted = permissions.iter().find(|known| known.name == plan.path.permission).and_then(|known| known.granted);
+            let granted = permissions::granted(&permissions, plan.path);
             let expected = outlook::expected(plan.path, sign_in.is_ok(), granted, &knocks, probe.as_ref());
-            PathExamined { path: plan.path.path.clone(), api_version: plan.path.api_version, types: types_of(plan), probe, expected }
+            PathExamined {
+                path: plan.path.path.clone(),
+                api_version: plan.path.api_version,
+                types: plan.path.keys(&plan.wanted),
+                probe,
+                expected,
+            }
         });
         let paths = examined.collect();
         Examination { tenant_id: tenant.tenant_id, sign_in, permissions, knocks, mdm_authority, paths }
@@ -153,18 +159,10 @@ impl Examiner<'_> {
     }
 }
 
-pub(crate) fn types_of(plan: &PathPlan<'_>) -> Vec<PolicyType> {
-    plan.wanted.iter().map(|index| plan.path.types[*index].policy_type.clone()).collect()
-}
-
 /// Asks one path of each workload. A path that a tenant may lack says less than another.
 async fn knock_at_each(session: &Session, plans: &[PathPlan<'_>], permissions: &[Permission]) -> Vec<Knock> {
-    let may_be_read = |path: &PathContract| {
-        let granted = permissions.iter().find(|known| known.name == path.permission).and_then(|known| known.granted);
-        granted != Some(false)
-    };
     let mut chosen: BTreeMap<Workload, &PathContract> = BTreeMap::new();
-    for path in plans.iter().map(|plan| plan.path).filter(|path| may_be_read(path)) {
+    for path in plans.iter().map(|plan| plan.path).filter(|path| permissions::granted(permissions, path) != Some(false)) {
         let kept = chosen.entry(path.workload).or_insert(path);
         if kept.optional_feature && !path.optional_feature {
             *kept = path;

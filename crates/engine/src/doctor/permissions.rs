@@ -1,10 +1,8 @@
 //! Which permissions a selection needs, and whether the token has them.
 
-use lastseen_contracts::PathPlan;
+use lastseen_contracts::{PathContract, PathPlan};
 use lastseen_graph::AppRole;
 use lastseen_model::PolicyType;
-
-use super::types_of;
 
 /// A permission that some type needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +22,7 @@ pub(super) fn of(plans: &[PathPlan<'_>], roles: Option<&[AppRole]>) -> Vec<Permi
     let mut needed: Vec<Permission> = Vec::new();
     for plan in plans {
         let name = &plan.path.permission;
-        let types = types_of(plan);
+        let types = plan.path.keys(&plan.wanted);
         match needed.iter_mut().find(|known| known.name == *name) {
             Some(known) => {
                 known.types.extend(types);
@@ -40,6 +38,11 @@ pub(super) fn of(plans: &[PathPlan<'_>], roles: Option<&[AppRole]>) -> Vec<Permi
     }
     needed.sort_by(|one, other| one.name.cmp(&other.name));
     needed
+}
+
+/// Whether a path's permission is among those that are granted; none where the token can't be read.
+pub(super) fn granted(needed: &[Permission], path: &PathContract) -> Option<bool> {
+    needed.iter().find(|known| known.name == path.permission)?.granted
 }
 
 /// Whether a role allows what a permission to read does: it is that one, or the one that writes as well.

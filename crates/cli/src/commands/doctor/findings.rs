@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::advice;
 use crate::app::{App, Tenant};
 use crate::config::HOW_TO_SIGN_IN;
-use crate::output::{Screen, count, exact};
+use crate::output::{Screen, count, exact, first_few};
 use crate::problem::Problem;
 
 /// How good a finding is.
@@ -219,7 +219,7 @@ fn permissions(needed: &[Permission]) -> Vec<Finding> {
         return vec![Finding::new(Mark::Good, "permissions", format!("{} of {} granted", needed.len(), needed.len()))];
     }
     let finding = |permission: &&Permission| {
-        let types = names(&permission.types);
+        let types = first_few(&permission.types.iter().map(PolicyType::as_str).collect::<Vec<_>>());
         if permission.is_optional {
             return Finding::note(
                 "permissions",
@@ -293,16 +293,6 @@ fn managed(answer: &Result<MdmAuthority, GraphFailure>) -> Option<Finding> {
         )),
         // What keeps it from answering is told of the workloads.
         Err(_) => None,
-    }
-}
-
-/// The first few, and how many more.
-fn names(types: &[PolicyType]) -> String {
-    const SHOWN: usize = 3;
-    let shown: Vec<&str> = types.iter().take(SHOWN).map(PolicyType::as_str).collect();
-    match types.len().saturating_sub(SHOWN) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 
