@@ -10,6 +10,9 @@ use uuid::Uuid;
 /// The longest [`ExternalId`] in bytes; an object with a longer id is rejected.
 pub const EXTERNAL_ID_MAX_BYTES: usize = 512;
 
+/// The longest [`StartKey`] in bytes.
+pub const START_KEY_MAX_BYTES: usize = 128;
+
 /// A text that is not the id it was taken for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
@@ -48,6 +51,9 @@ pub enum IdError {
     /// Graph's id holds U+0000, which not every database can keep in a text.
     #[error("the external id holds U+0000")]
     HoldsNul,
+    /// Not the key of a start.
+    #[error("the key of a start must be 1 to {START_KEY_MAX_BYTES} visible ASCII characters")]
+    NotAStartKey,
 }
 
 macro_rules! guid {
@@ -107,6 +113,14 @@ guid!(
 guid!(
     /// What ties a run's requests at Graph together.
     CorrelationId, "the correlation id"
+);
+guid!(
+    /// A token of the API (UUIDv7): the name of it that may be shown, and never the secret.
+    TokenId, "the token id"
+);
+guid!(
+    /// A schedule (UUIDv7).
+    ScheduleId, "the schedule id"
 );
 
 macro_rules! key {
@@ -233,6 +247,10 @@ digest!(
     SelectionHash, 32, "the selection hash"
 );
 digest!(
+    /// SHA-256 of a token of the API: all of it that is stored.
+    TokenHash, 32, "the token's hash"
+);
+digest!(
     /// Path, api version and classification of a type: tells a change of our own registry from a change in the tenant.
     /// The first 16 bytes of a SHA-256.
     ContractHash, 16, "the contract hash"
@@ -287,6 +305,39 @@ impl From<ExternalId> for String {
 impl fmt::Display for ExternalId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
+    }
+}
+
+/// What a caller names a start by, so that asking again starts nothing again: 1 to 128 visible ASCII characters.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct StartKey(String);
+
+impl StartKey {
+    /// The key's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for StartKey {
+    type Error = IdError;
+    fn try_from(text: String) -> Result<Self, IdError> {
+        let fits = (1..=START_KEY_MAX_BYTES).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        if fits { Ok(Self(text)) } else { Err(IdError::NotAStartKey) }
+    }
+}
+
+impl FromStr for StartKey {
+    type Err = IdError;
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        text.to_owned().try_into()
+    }
+}
+
+impl From<StartKey> for String {
+    fn from(key: StartKey) -> String {
+        key.0
     }
 }
 
@@ -354,6 +405,14 @@ mod tests {
         assert_eq!("x".repeat(513).parse::<ExternalId>(), Err(IdError::TooLong));
         for odd in ["\0", "a\0b", "a\0"] {
             assert_eq!(odd.parse::<ExternalId>(), Err(IdError::HoldsNul), "{odd:?}");
+        }
+    }
+
+    #[test]
+    fn the_key_of_a_start_is_short_and_visible() {
+        assert_eq!("a-1_~".parse::<StartKey>().expect("kept").as_str(), "a-1_~");
+        for wrong in ["", "a b", "a\n", "é", &"x".repeat(129)] {
+            assert_eq!(wrong.parse::<StartKey>(), Err(IdError::NotAStartKey), "{wrong:?}");
         }
     }
 

@@ -4,7 +4,9 @@
 //! takes it as an argument. The rules are those of the semantics the project was built to; each module names its part.
 
 pub mod access;
+pub mod authority;
 pub mod bitmap;
+pub mod change;
 pub mod error_code;
 pub mod evidence;
 pub mod ids;
@@ -17,12 +19,14 @@ pub mod suggest;
 pub mod time;
 
 pub use access::{ClientId, Cloud, CredentialRef, SecretPlace};
+pub use authority::{Authority, Grant, Role, Tenants};
 pub use bitmap::OrdinalBitmap;
+pub use change::ChangeKind;
 pub use error_code::{ErrorCode, ErrorContext, GraphCode};
 pub use evidence::Evidence;
 pub use ids::{
     Category, ContractHash, ContractVersion, CorrelationId, ExternalId, Fence, Fingerprint, IdError, Ordinal, PolicyType, RunId,
-    SelectionHash, SequenceNo, TenantId, WorkerId,
+    ScheduleId, SelectionHash, SequenceNo, StartKey, TenantId, TokenHash, TokenId, WorkerId,
 };
 pub use listing::{ListingOutcome, PageEnd};
 pub use missing::{Confidence, Guard, Reason, Reference};

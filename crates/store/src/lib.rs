@@ -12,12 +12,16 @@
 
 mod about;
 mod clock;
+mod diff;
 mod error;
+mod fleet;
 mod read;
 mod retention;
 mod run;
+mod schedule;
 mod scope;
 mod tenant;
+mod token;
 
 use std::time::Duration;
 
@@ -26,7 +30,9 @@ use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId};
 
 pub use about::{About, AboutPostgres, AboutSqlite, BackendAbout, JournalMode, Walls};
 pub use clock::{DatabaseClock, ManualClock};
+pub use diff::{Diff, DiffAnswer, DiffCounts, DiffItem, DiffListing, DiffQuery, DiffRun, DiffSide};
 pub use error::{OpenProblem, StoreError};
+pub use fleet::{Counted, FleetState, MissingCounts, SelectionState};
 pub use read::{
     Acknowledgement, Coverage, Cursor, CursorError, Explanation, Item, ItemPage, ItemQuery, Missing, MissingAnswer, MissingItem,
     MissingQuery, PossibleSuccessor, ReferenceRun, SUCCESSORS_NAMED, SelectionRecord, SightingRow, StandingRow,
@@ -37,8 +43,10 @@ pub use run::{
     QueuedRun, Reaped, RegistryType, RunCounts, RunDetail, RunError, RunLookup, RunQuery, RunRecord, ScopedType, Start, Traffic,
     run_id_part,
 };
+pub use schedule::{Advance, Advanced, DueSchedule, DueSchedules, NewSchedule, SCHEDULE_NAME_MAX_CHARS, ScheduleRecord};
 pub use scope::TenantScope;
 pub use tenant::{Change, Purged, PurgedTable, REQUESTS_AT_ONCE, RUNS_AT_ONCE, Removal, TenantChange, TenantRecord};
+pub use token::{NewToken, TOKEN_NAME_MAX_CHARS, TokenRecord, TokenUse};
 
 /// What every verb answers.
 pub type Result<T> = std::result::Result<T, StoreError>;

@@ -1,0 +1,64 @@
+//! How things stand, over many tenants or over all selections of one.
+
+use lastseen_model::{RunId, Selection, SelectionHash, TenantId, Timestamp};
+use serde::Serialize;
+
+use crate::read::ReferenceRun;
+use crate::run::RunRecord;
+
+/// The runs of many tenants, at one moment of the database's clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FleetState {
+    /// That moment.
+    #[serde(serialize_with = "lastseen_model::time::serialize")]
+    pub now: Timestamp,
+    /// Each selection that a tenant has used, by tenant and hash. Tenants that were removed are not among them.
+    pub selections: Vec<SelectionState>,
+}
+
+/// Where a selection of a tenant stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SelectionState {
+    /// The newest run by creation: the live one, if there is one.
+    pub newest: RunRecord,
+    /// The latest completed run.
+    pub latest_completed: Option<RunRecord>,
+    /// The latest run that succeeded.
+    pub latest_success_run_id: Option<RunId>,
+    /// When that one ended.
+    #[serde(serialize_with = "lastseen_model::time::serialize_option")]
+    pub latest_success_at: Option<Timestamp>,
+}
+
+/// How much is missing for a selection of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MissingCounts {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The selection.
+    pub selection_hash: SelectionHash,
+    /// What it selects.
+    pub selection_payload: Selection,
+    /// The counts; none where the selection has no baseline, which is not zero.
+    pub counts: Option<Counted>,
+}
+
+/// What a reference run says, in numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Counted {
+    /// The run, as in [`crate::MissingAnswer::reference`].
+    #[serde(flatten)]
+    pub reference: ReferenceRun,
+    /// How many are missing with high confidence.
+    pub high: u64,
+    /// How many with low.
+    pub low: u64,
+    /// How many of all are acknowledged.
+    pub acknowledged: u64,
+    /// How many listings the answer is made of: rows of the coverage.
+    pub listings: u64,
+    /// How many of those are complete.
+    pub listings_complete: u64,
+    /// How many of those are unavailable.
+    pub listings_unavailable: u64,
+}

@@ -1,0 +1,64 @@
+//! Tokens of the API: who holds one, what it is good for, and until when. The secret itself is nowhere.
+
+use std::time::Duration;
+
+use lastseen_model::{Role, Tenants, Timestamp, TokenHash, TokenId};
+use serde::Serialize;
+
+/// How long a [`NewToken::name`] may be, in characters.
+pub const TOKEN_NAME_MAX_CHARS: usize = 100;
+
+/// A token to be.
+#[derive(Debug, Clone)]
+pub struct NewToken {
+    /// Its id (UUIDv7), made by the caller.
+    pub token_id: TokenId,
+    /// What it is for, in a person's words; 1 to [`TOKEN_NAME_MAX_CHARS`] characters.
+    pub name: String,
+    /// What will be known of its secret.
+    pub hash: TokenHash,
+    /// What its holder may do.
+    pub role: Role,
+    /// To which tenants. [`crate::StoreError::NoSuchTenant`] where the database does not know one of them.
+    pub tenants: Tenants,
+    /// How long it is good for, by the database's clock.
+    pub expires_in: Duration,
+}
+
+/// A token, without its secret and without its hash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TokenRecord {
+    /// Its id.
+    pub token_id: TokenId,
+    /// What it is for.
+    pub name: String,
+    /// What its holder may do.
+    pub role: Role,
+    /// To which tenants. A tenant that was purged is no longer among them.
+    pub tenants: Tenants,
+    /// When it was made.
+    #[serde(serialize_with = "lastseen_model::time::serialize")]
+    pub created_at: Timestamp,
+    /// When it ends.
+    #[serde(serialize_with = "lastseen_model::time::serialize")]
+    pub expires_at: Timestamp,
+    /// When it was taken back; none while it was not.
+    #[serde(serialize_with = "lastseen_model::time::serialize_option")]
+    pub revoked_at: Option<Timestamp>,
+    /// When it was last used, to the hour; none where it never was.
+    #[serde(serialize_with = "lastseen_model::time::serialize_option")]
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// What a token is worth that somebody showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenUse {
+    /// It holds.
+    Valid(TokenRecord),
+    /// Its time is over.
+    Expired,
+    /// It was taken back.
+    Revoked,
+    /// There never was such a token.
+    Unknown,
+}
