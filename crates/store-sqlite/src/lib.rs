@@ -18,6 +18,7 @@ mod error;
 mod explain;
 mod finish;
 mod fleet;
+mod fleet_state;
 #[cfg(test)]
 mod full_disk;
 mod history;
@@ -42,11 +43,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId};
+use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, Tenants};
 use lastseen_store::{
-    About, Acknowledgement, Claim, ClaimTerms, DatabaseClock, Enqueued, Explanation, FinishRun, ItemPage, ItemQuery, Lease, ListingFailure,
-    Missing, MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Result, Retention, RunDetail,
-    RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, TenantChange, TenantRecord, TenantScope,
+    About, Acknowledgement, Claim, ClaimTerms, DatabaseClock, Enqueued, Explanation, FinishRun, FleetState, ItemPage, ItemQuery, Lease,
+    ListingFailure, Missing, MissingCounts, MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal,
+    Result, Retention, RunDetail, RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, TenantChange, TenantRecord, TenantScope,
 };
 use sqlx::SqlitePool;
 
@@ -81,6 +82,10 @@ impl Store for SqliteStore {
 
     async fn queued_runs(&self, limits: Limits, at_most: u32) -> Result<Vec<QueuedRun>> {
         queue::queued_runs(self, limits, at_most).await
+    }
+
+    async fn fleet_state(&self, tenants: &Tenants) -> Result<FleetState> {
+        fleet_state::fleet_state(self, tenants).await
     }
 
     async fn register_tenant(&self, scope: &TenantScope, name: Option<&str>) -> Result<()> {
@@ -161,6 +166,10 @@ impl Store for SqliteStore {
 
     async fn missing(&self, scope: &TenantScope, query: &MissingQuery) -> Result<Missing> {
         missing::missing(self, scope, query).await
+    }
+
+    async fn missing_counts(&self, scope: &TenantScope, reference: Reference) -> Result<Vec<MissingCounts>> {
+        missing::missing_counts(self, scope, reference).await
     }
 
     async fn explain(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<Option<Explanation>> {

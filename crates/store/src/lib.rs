@@ -26,7 +26,7 @@ mod token;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId};
+use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, Tenants};
 
 pub use about::{About, AboutPostgres, AboutSqlite, BackendAbout, JournalMode, Walls};
 pub use clock::{DatabaseClock, ManualClock};
@@ -72,6 +72,10 @@ pub trait Store: Send + Sync + 'static {
     /// none of a tenant that has its [`TenantRecord::runs_at_once`] running, else `limits.per_tenant`, and none of a removed tenant.
     /// Runs that a waiting start keeps for itself are not among them. A hint: it reaps nothing, and the claim decides.
     async fn queued_runs(&self, limits: Limits, at_most: u32) -> Result<Vec<QueuedRun>>;
+
+    /// Where every selection of these tenants stands, in one snapshot. Removed tenants are left out, and so is a tenant that no run was
+    /// ever asked for; an id that the database does not know is like one of those.
+    async fn fleet_state(&self, tenants: &Tenants) -> Result<FleetState>;
 
     // --- a tenant ---
 
@@ -147,6 +151,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// What is missing for a selection (semantics, section 7).
     async fn missing(&self, scope: &TenantScope, query: &MissingQuery) -> Result<Missing>;
+
+    /// How much is missing for each selection the tenant has used, by hash, in one snapshot: the numbers of [`Store::missing`] for the
+    /// same reference, which no filter changes.
+    async fn missing_counts(&self, scope: &TenantScope, reference: Reference) -> Result<Vec<MissingCounts>>;
 
     /// One item and every listing that bears on it, newest first.
     async fn explain(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<Option<Explanation>>;

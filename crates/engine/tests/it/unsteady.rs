@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId};
+use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, Tenants};
 use lastseen_store::{
-    About, Acknowledgement, Claim, ClaimTerms, Enqueued, Explanation, FinishRun, ItemPage, ItemQuery, Lease, ListingFailure, Missing,
-    MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Result, Retention, RunDetail,
-    RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord, TenantScope,
+    About, Acknowledgement, Claim, ClaimTerms, Enqueued, Explanation, FinishRun, FleetState, ItemPage, ItemQuery, Lease, ListingFailure,
+    Missing, MissingCounts, MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Result,
+    Retention, RunDetail, RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord,
+    TenantScope,
 };
 use tokio::sync::Semaphore;
 
@@ -132,6 +133,9 @@ impl Store for Unsteady {
     async fn reap_expired(&self) -> Result<Reaped> {
         self.inner.reap_expired().await
     }
+    async fn fleet_state(&self, tenants: &Tenants) -> Result<FleetState> {
+        self.inner.fleet_state(tenants).await
+    }
     async fn register_tenant(&self, scope: &TenantScope, name: Option<&str>) -> Result<()> {
         self.inner.register_tenant(scope, name).await
     }
@@ -188,6 +192,9 @@ impl Store for Unsteady {
     }
     async fn missing(&self, scope: &TenantScope, query: &MissingQuery) -> Result<Missing> {
         self.inner.missing(scope, query).await
+    }
+    async fn missing_counts(&self, scope: &TenantScope, reference: Reference) -> Result<Vec<MissingCounts>> {
+        self.inner.missing_counts(scope, reference).await
     }
     async fn explain(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<Option<Explanation>> {
         self.inner.explain(scope, policy_type, external_id).await
