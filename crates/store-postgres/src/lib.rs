@@ -10,6 +10,7 @@
 
 mod about;
 mod catalogue;
+mod diff;
 mod error;
 mod explain;
 mod finish;
@@ -39,10 +40,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, Tenants};
 use lastseen_store::{
-    About, Acknowledgement, Claim, ClaimTerms, DatabaseClock, Enqueued, Explanation, FinishRun, FleetState, ItemPage, ItemQuery, Lease,
-    ListingFailure, Missing, MissingCounts, MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal,
-    Result, Retention, RunDetail, RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord,
-    TenantScope,
+    About, Acknowledgement, Claim, ClaimTerms, DatabaseClock, Diff, DiffQuery, Enqueued, Explanation, FinishRun, FleetState, ItemPage,
+    ItemQuery, Lease, ListingFailure, Missing, MissingCounts, MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped,
+    RegistryType, Removal, Result, Retention, RunDetail, RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, StoreError,
+    TenantChange, TenantRecord, TenantScope,
 };
 use sqlx::PgPool;
 
@@ -170,6 +171,10 @@ impl Store for PostgresStore {
 
     async fn missing_counts(&self, scope: &TenantScope, reference: Reference) -> Result<Vec<MissingCounts>> {
         bounded(missing::missing_counts(self, scope, reference)).await
+    }
+
+    async fn diff(&self, scope: &TenantScope, query: &DiffQuery) -> Result<Diff> {
+        bounded(diff::diff(self, scope, query)).await
     }
 
     async fn explain(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<Option<Explanation>> {

@@ -14,6 +14,7 @@
 
 mod about;
 mod catalogue;
+mod diff;
 mod error;
 mod explain;
 mod finish;
@@ -45,9 +46,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, Tenants};
 use lastseen_store::{
-    About, Acknowledgement, Claim, ClaimTerms, DatabaseClock, Enqueued, Explanation, FinishRun, FleetState, ItemPage, ItemQuery, Lease,
-    ListingFailure, Missing, MissingCounts, MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal,
-    Result, Retention, RunDetail, RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, TenantChange, TenantRecord, TenantScope,
+    About, Acknowledgement, Claim, ClaimTerms, DatabaseClock, Diff, DiffQuery, Enqueued, Explanation, FinishRun, FleetState, ItemPage,
+    ItemQuery, Lease, ListingFailure, Missing, MissingCounts, MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped,
+    RegistryType, Removal, Result, Retention, RunDetail, RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, TenantChange,
+    TenantRecord, TenantScope,
 };
 use sqlx::SqlitePool;
 
@@ -170,6 +172,10 @@ impl Store for SqliteStore {
 
     async fn missing_counts(&self, scope: &TenantScope, reference: Reference) -> Result<Vec<MissingCounts>> {
         missing::missing_counts(self, scope, reference).await
+    }
+
+    async fn diff(&self, scope: &TenantScope, query: &DiffQuery) -> Result<Diff> {
+        diff::diff(self, scope, query).await
     }
 
     async fn explain(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<Option<Explanation>> {

@@ -7,9 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, Tenants};
 use lastseen_store::{
-    About, Acknowledgement, Claim, ClaimTerms, Enqueued, Explanation, FinishRun, FleetState, ItemPage, ItemQuery, Lease, ListingFailure,
-    Missing, MissingCounts, MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Result,
-    Retention, RunDetail, RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord,
+    About, Acknowledgement, Claim, ClaimTerms, Diff, DiffQuery, Enqueued, Explanation, FinishRun, FleetState, ItemPage, ItemQuery, Lease,
+    ListingFailure, Missing, MissingCounts, MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal,
+    Result, Retention, RunDetail, RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord,
     TenantScope,
 };
 use tokio::sync::Semaphore;
@@ -195,6 +195,9 @@ impl Store for Unsteady {
     }
     async fn missing_counts(&self, scope: &TenantScope, reference: Reference) -> Result<Vec<MissingCounts>> {
         self.inner.missing_counts(scope, reference).await
+    }
+    async fn diff(&self, scope: &TenantScope, query: &DiffQuery) -> Result<Diff> {
+        self.inner.diff(scope, query).await
     }
     async fn explain(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<Option<Explanation>> {
         self.inner.explain(scope, policy_type, external_id).await

@@ -3,6 +3,7 @@
 
 pub(crate) mod about;
 pub(crate) mod answers;
+pub(crate) mod diff;
 pub(crate) mod doubts;
 pub(crate) mod guardrails;
 pub(crate) mod isolation;
