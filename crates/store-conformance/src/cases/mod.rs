@@ -3,6 +3,7 @@
 
 pub(crate) mod about;
 pub(crate) mod answers;
+pub(crate) mod cancel;
 pub(crate) mod doubts;
 pub(crate) mod guardrails;
 pub(crate) mod isolation;
@@ -13,6 +14,7 @@ pub(crate) mod pages;
 pub(crate) mod purge;
 pub(crate) mod queue;
 pub(crate) mod retention;
+pub(crate) mod starts;
 pub(crate) mod successors;
 pub(crate) mod tenants;
 pub(crate) mod tokens;
