@@ -9,6 +9,7 @@
 //! This crate decides nothing about runs that `lastseen_model` can say; it is no place for retries, clocks of workers or output.
 
 mod about;
+mod cancel;
 mod catalogue;
 mod diff;
 mod error;
@@ -29,21 +30,24 @@ mod purge;
 mod queue;
 mod reap;
 mod rows;
+mod schedules;
 mod settings;
 mod start;
 mod successors;
 mod tenants;
+mod tokens;
 mod transaction;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, Tenants};
+use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, ScheduleId, Tenants, TokenHash, TokenId};
 use lastseen_store::{
-    About, Acknowledgement, Claim, ClaimTerms, DatabaseClock, Diff, DiffQuery, Enqueued, Explanation, FinishRun, FleetState, ItemPage,
-    ItemQuery, Lease, ListingFailure, Missing, MissingCounts, MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped,
-    RegistryType, Removal, Result, Retention, RunDetail, RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, StoreError,
-    TenantChange, TenantRecord, TenantScope,
+    About, Acknowledgement, Advance, Advanced, Cancelled, Claim, ClaimTerms, DatabaseClock, Diff, DiffQuery, DueSchedules, EnqueueTerms,
+    Enqueued, Explanation, FinishRun, FleetState, ItemPage, ItemQuery, Lease, ListingFailure, Missing, MissingCounts, MissingQuery, NewRun,
+    NewSchedule, NewToken, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Renewal, Result, Retention, RunDetail,
+    RunLookup, RunQuery, RunRecord, ScheduleRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord, TenantScope,
+    TokenRecord, TokenUse,
 };
 use sqlx::PgPool;
 
@@ -85,6 +89,46 @@ impl Store for PostgresStore {
         bounded(fleet_state::fleet_state(self, tenants)).await
     }
 
+    async fn create_token(&self, token: &NewToken) -> Result<TokenRecord> {
+        bounded(tokens::create_token(self, token)).await
+    }
+
+    async fn tokens(&self) -> Result<Vec<TokenRecord>> {
+        bounded(tokens::tokens(self)).await
+    }
+
+    async fn revoke_token(&self, token: TokenId) -> Result<Option<TokenRecord>> {
+        bounded(tokens::revoke_token(self, token)).await
+    }
+
+    async fn use_token(&self, hash: &TokenHash) -> Result<TokenUse> {
+        bounded(tokens::use_token(self, hash)).await
+    }
+
+    async fn add_schedule(&self, schedule: &NewSchedule) -> Result<ScheduleRecord> {
+        bounded(schedules::add_schedule(self, schedule)).await
+    }
+
+    async fn schedules(&self) -> Result<Vec<ScheduleRecord>> {
+        bounded(schedules::schedules(self)).await
+    }
+
+    async fn pause_schedule(&self, schedule: ScheduleId, paused: bool) -> Result<Option<ScheduleRecord>> {
+        bounded(schedules::pause_schedule(self, schedule, paused)).await
+    }
+
+    async fn remove_schedule(&self, schedule: ScheduleId) -> Result<bool> {
+        bounded(schedules::remove_schedule(self, schedule)).await
+    }
+
+    async fn due_schedules(&self, at_most: u32) -> Result<DueSchedules> {
+        bounded(schedules::due_schedules(self, at_most)).await
+    }
+
+    async fn advance_schedule(&self, scope: &TenantScope, step: &Advance, guard: Guard) -> Result<Advanced> {
+        bounded(schedules::advance_schedule(self, scope, step, guard)).await
+    }
+
     async fn register_tenant(&self, scope: &TenantScope, name: Option<&str>) -> Result<()> {
         bounded(tenants::register_tenant(self, scope, name)).await
     }
@@ -109,8 +153,8 @@ impl Store for PostgresStore {
         bounded(start::start_run(self, scope, run, terms)).await
     }
 
-    async fn enqueue_run(&self, scope: &TenantScope, run: &NewRun, guard: Guard) -> Result<Enqueued> {
-        bounded(queue::enqueue_run(self, scope, run, guard)).await
+    async fn enqueue_run(&self, scope: &TenantScope, run: &NewRun, terms: &EnqueueTerms) -> Result<Enqueued> {
+        bounded(queue::enqueue_run(self, scope, run, terms)).await
     }
 
     async fn queued_runs(&self, limits: Limits, at_most: u32) -> Result<Vec<QueuedRun>> {
@@ -121,11 +165,11 @@ impl Store for PostgresStore {
         bounded(start::claim_run(self, scope, run, terms)).await
     }
 
-    async fn cancel_pending(&self, scope: &TenantScope, run: RunId) -> Result<bool> {
-        bounded(start::cancel_pending(self, scope, run)).await
+    async fn cancel_run(&self, scope: &TenantScope, run: RunId) -> Result<Cancelled> {
+        bounded(cancel::cancel_run(self, scope, run)).await
     }
 
-    async fn renew_lease(&self, scope: &TenantScope, lease: &Lease, for_: Duration) -> Result<()> {
+    async fn renew_lease(&self, scope: &TenantScope, lease: &Lease, for_: Duration) -> Result<Renewal> {
         bounded(lease::renew_lease(self, scope, lease, for_)).await
     }
 
