@@ -2,7 +2,7 @@
 
 use lastseen_contracts::Registry;
 use lastseen_model::OnLimit;
-use lastseen_store::{Enqueued, NewRun, Store, TenantScope};
+use lastseen_store::{EnqueueTerms, Enqueued, NewRun, Store, TenantScope};
 
 use crate::ids;
 use crate::run::{SyncError, SyncRequest};
@@ -25,6 +25,8 @@ pub async fn enqueue(
         trigger: request.trigger,
         on_limit: OnLimit::Wait,
         pending_for: settings.queued_for,
+        start_key: None,
     };
-    Ok(store.enqueue_run(scope, &run, settings.guard).await?)
+    let terms = EnqueueTerms { guard: settings.guard, limits: settings.limits };
+    Ok(store.enqueue_run(scope, &run, &terms).await?)
 }

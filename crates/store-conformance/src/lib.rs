@@ -85,7 +85,6 @@ macro_rules! conformance_tests {
                 r12_limits_hold_under_concurrent_starts
                 a_run_that_waits_is_claimed_when_a_slot_is_free
                 i34_a_pending_run_expires_unless_somebody_asks_for_it
-                a_pending_run_can_be_cancelled_and_no_other
                 i11_one_dead_run_among_live_ones_is_reaped_alone
             }
             queue {
@@ -96,7 +95,6 @@ macro_rules! conformance_tests {
                 a_run_for_the_queue_that_meets_a_live_one_is_recorded_as_skipped
                 i34_a_queued_run_expires_after_its_own_time
                 i34_a_claim_that_has_to_wait_never_shortens_a_place_in_the_queue
-                a_queued_run_can_be_cancelled_until_it_is_claimed
                 i10_of_two_workers_that_race_for_a_queued_run_one_gets_it
                 r12_limits_hold_exactly_under_16_workers_racing_1000_starts
             }
@@ -112,6 +110,55 @@ macro_rules! conformance_tests {
                 r05_changes_and_a_removal_of_one_tenant_leave_the_other_as_it_is
                 of_a_removal_and_starts_that_race_no_run_is_left_pending
                 what_no_tenant_can_have_is_refused_or_told_by_table_column_and_key
+            }
+            cancel {
+                a_pending_run_that_is_cancelled_is_skipped_and_frees_its_lock
+                the_worker_of_a_running_run_hears_of_a_cancellation_for_as_long_as_it_renews
+                a_run_that_has_ended_stays_as_it_is
+                a_cancelled_run_can_not_be_claimed
+                a_worker_that_is_told_to_cancel_and_dies_is_lost_like_any_other
+                r05_a_run_is_cancelled_by_its_own_tenant_alone
+                of_a_cancellation_and_a_claim_that_race_one_is_first
+            }
+            starts {
+                a_start_asked_for_again_under_its_key_is_the_same_run
+                a_repeated_start_is_no_contention_while_its_run_is_live
+                a_key_stands_for_one_selection_and_one_wish
+                a_skipped_runs_key_is_remembered_too
+                a_repetition_for_a_removed_tenant_makes_nothing
+                of_16_starts_at_once_under_one_key_one_makes_the_run
+                of_starts_for_two_selections_at_once_under_one_key_one_makes_the_run
+                r12_a_run_for_the_queue_that_is_not_to_wait_is_skipped_at_a_limit
+                r12_a_tenants_own_limit_holds_for_the_queue_too
+                a_run_for_the_queue_that_is_to_wait_knows_no_limit
+            }
+            tokens {
+                a_token_is_good_for_what_it_was_made_for_until_its_time_is_over
+                a_token_that_was_taken_back_is_good_for_nothing_and_stays_taken_back
+                a_token_that_nobody_made_is_unknown
+                the_time_of_a_use_moves_at_most_once_an_hour
+                tokens_are_listed_newest_first_and_without_their_secrets
+                a_token_for_a_tenant_that_is_not_known_is_not_made
+                i21_a_token_whose_last_tenant_was_purged_is_for_none_and_never_for_all
+                what_no_token_can_have_is_refused
+                of_uses_that_come_at_once_all_are_answered
+            }
+            schedules {
+                a_schedule_is_kept_as_it_was_made_and_listed_by_name
+                a_name_that_is_taken_or_a_tenant_that_is_not_known_makes_no_schedule
+                what_no_schedule_can_have_is_refused
+                what_is_due_comes_first_what_was_not_reckoned_and_then_the_longest_due
+                a_step_that_is_due_asks_for_a_run_and_sets_the_next_time_at_once
+                a_scheduled_run_waits_at_a_limit_and_is_skipped_where_one_is_live
+                a_schedule_for_every_tenant_takes_in_those_that_come_later
+                a_step_of_a_schedule_that_does_not_cover_the_tenant_is_not_there
+                a_removed_tenant_is_never_due_until_it_is_brought_back
+                a_schedule_that_rests_is_not_due_and_makes_up_for_nothing
+                a_schedule_that_was_taken_away_is_gone_and_its_runs_stay
+                a_purged_tenant_is_in_no_schedule_any_more
+                a_schedule_that_only_a_newer_program_can_read_stops_nobody
+                i10_of_16_steps_at_once_from_the_same_time_one_asks
+                of_a_step_and_a_removal_that_race_no_run_comes_after_the_removal
             }
             missing {
                 i09_before_the_first_completed_run_there_is_no_baseline
@@ -165,6 +212,30 @@ macro_rules! conformance_tests {
                 i27_successors_outlive_the_listings_that_retention_drops
                 each_item_of_a_page_has_its_own_and_an_explanation_says_the_same
             }
+            diff {
+                i07_one_gone_and_one_come_is_exactly_one_gone_and_one_appeared
+                the_run_that_was_claimed_first_is_the_older_whatever_order_they_are_named_in
+                a_run_held_against_itself_has_no_changes
+                what_was_known_when_the_older_run_was_claimed_has_reappeared_and_all_else_appeared
+                a_field_that_came_to_differ_between_the_two_sightings_is_a_change
+                i31_a_new_contract_version_is_no_change
+                i01_where_the_newer_listing_is_not_complete_nothing_is_gone_for_certain
+                what_came_after_a_listing_that_was_not_complete_may_have_been_there
+                i24_an_id_that_a_run_passed_over_as_another_type_neither_went_nor_came_for_certain
+                i27_a_dropped_listing_is_told_as_dropped_and_never_as_no_difference
+                i24_what_is_gone_from_a_listing_whose_base_was_dropped_is_never_certain
+                a_type_that_one_run_did_not_cover_is_told_as_not_in_scope
+                pages_and_filters_narrow_the_changes_and_never_the_counts
+                runs_that_cannot_be_held_against_each_other_say_why
+            }
+            standing {
+                a_selection_stands_with_its_newest_run_its_latest_completed_one_and_its_latest_success
+                a_selection_that_never_ended_well_has_neither_a_completed_run_nor_a_success
+                r05_a_fleet_is_the_tenants_that_were_asked_for_by_tenant_and_selection
+                a_removed_tenant_is_no_part_of_the_fleet_until_it_is_back
+                i09_counts_tell_no_baseline_from_nothing_missing
+                r22_counts_are_each_selections_own_and_the_totals_of_what_is_missing
+            }
             answers {
                 items_come_by_type_and_id_with_all_that_was_observed
                 item_filters_narrow_each_other
@@ -205,6 +276,7 @@ macro_rules! conformance_tests {
                 i21_the_same_ids_in_two_tenants_are_two_of_everything
                 r05_a_note_and_a_prune_of_one_tenant_leave_the_other_as_it_is
                 i21_a_run_id_that_another_tenant_used_is_free
+                i21_a_start_key_that_another_tenant_used_is_free
             }
             guardrails {
                 r28_i04_tables_of_the_backup_product_stay_as_they_are_and_no_item_is_deleted

@@ -9,11 +9,14 @@
 //! This crate decides nothing about runs that `lastseen_model` can say; it is no place for retries, clocks of workers or output.
 
 mod about;
+mod cancel;
 mod catalogue;
+mod diff;
 mod error;
 mod explain;
 mod finish;
 mod fleet;
+mod fleet_state;
 mod history;
 mod items;
 mod lease;
@@ -27,20 +30,24 @@ mod purge;
 mod queue;
 mod reap;
 mod rows;
+mod schedules;
 mod settings;
 mod start;
 mod successors;
 mod tenants;
+mod tokens;
 mod transaction;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId};
+use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, ScheduleId, Tenants, TokenHash, TokenId};
 use lastseen_store::{
-    About, Acknowledgement, Claim, ClaimTerms, DatabaseClock, Enqueued, Explanation, FinishRun, ItemPage, ItemQuery, Lease, ListingFailure,
-    Missing, MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Result, Retention, RunDetail,
-    RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord, TenantScope,
+    About, Acknowledgement, Advance, Advanced, Cancelled, Claim, ClaimTerms, DatabaseClock, Diff, DiffQuery, DueSchedules, EnqueueTerms,
+    Enqueued, Explanation, FinishRun, FleetState, ItemPage, ItemQuery, Lease, ListingFailure, Missing, MissingCounts, MissingQuery, NewRun,
+    NewSchedule, NewToken, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Renewal, Result, Retention, RunDetail,
+    RunLookup, RunQuery, RunRecord, ScheduleRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord, TenantScope,
+    TokenRecord, TokenUse,
 };
 use sqlx::PgPool;
 
@@ -78,6 +85,50 @@ impl Store for PostgresStore {
         bounded(reap::reap_expired(self)).await
     }
 
+    async fn fleet_state(&self, tenants: &Tenants) -> Result<FleetState> {
+        bounded(fleet_state::fleet_state(self, tenants)).await
+    }
+
+    async fn create_token(&self, token: &NewToken) -> Result<TokenRecord> {
+        bounded(tokens::create_token(self, token)).await
+    }
+
+    async fn tokens(&self) -> Result<Vec<TokenRecord>> {
+        bounded(tokens::tokens(self)).await
+    }
+
+    async fn revoke_token(&self, token: TokenId) -> Result<Option<TokenRecord>> {
+        bounded(tokens::revoke_token(self, token)).await
+    }
+
+    async fn use_token(&self, hash: &TokenHash) -> Result<TokenUse> {
+        bounded(tokens::use_token(self, hash)).await
+    }
+
+    async fn add_schedule(&self, schedule: &NewSchedule) -> Result<ScheduleRecord> {
+        bounded(schedules::add_schedule(self, schedule)).await
+    }
+
+    async fn schedules(&self) -> Result<Vec<ScheduleRecord>> {
+        bounded(schedules::schedules(self)).await
+    }
+
+    async fn pause_schedule(&self, schedule: ScheduleId, paused: bool) -> Result<Option<ScheduleRecord>> {
+        bounded(schedules::pause_schedule(self, schedule, paused)).await
+    }
+
+    async fn remove_schedule(&self, schedule: ScheduleId) -> Result<bool> {
+        bounded(schedules::remove_schedule(self, schedule)).await
+    }
+
+    async fn due_schedules(&self, at_most: u32) -> Result<DueSchedules> {
+        bounded(schedules::due_schedules(self, at_most)).await
+    }
+
+    async fn advance_schedule(&self, scope: &TenantScope, step: &Advance, guard: Guard) -> Result<Advanced> {
+        bounded(schedules::advance_schedule(self, scope, step, guard)).await
+    }
+
     async fn register_tenant(&self, scope: &TenantScope, name: Option<&str>) -> Result<()> {
         bounded(tenants::register_tenant(self, scope, name)).await
     }
@@ -102,8 +153,8 @@ impl Store for PostgresStore {
         bounded(start::start_run(self, scope, run, terms)).await
     }
 
-    async fn enqueue_run(&self, scope: &TenantScope, run: &NewRun, guard: Guard) -> Result<Enqueued> {
-        bounded(queue::enqueue_run(self, scope, run, guard)).await
+    async fn enqueue_run(&self, scope: &TenantScope, run: &NewRun, terms: &EnqueueTerms) -> Result<Enqueued> {
+        bounded(queue::enqueue_run(self, scope, run, terms)).await
     }
 
     async fn queued_runs(&self, limits: Limits, at_most: u32) -> Result<Vec<QueuedRun>> {
@@ -114,11 +165,11 @@ impl Store for PostgresStore {
         bounded(start::claim_run(self, scope, run, terms)).await
     }
 
-    async fn cancel_pending(&self, scope: &TenantScope, run: RunId) -> Result<bool> {
-        bounded(start::cancel_pending(self, scope, run)).await
+    async fn cancel_run(&self, scope: &TenantScope, run: RunId) -> Result<Cancelled> {
+        bounded(cancel::cancel_run(self, scope, run)).await
     }
 
-    async fn renew_lease(&self, scope: &TenantScope, lease: &Lease, for_: Duration) -> Result<()> {
+    async fn renew_lease(&self, scope: &TenantScope, lease: &Lease, for_: Duration) -> Result<Renewal> {
         bounded(lease::renew_lease(self, scope, lease, for_)).await
     }
 
@@ -160,6 +211,14 @@ impl Store for PostgresStore {
 
     async fn missing(&self, scope: &TenantScope, query: &MissingQuery) -> Result<Missing> {
         bounded(missing::missing(self, scope, query)).await
+    }
+
+    async fn missing_counts(&self, scope: &TenantScope, reference: Reference) -> Result<Vec<MissingCounts>> {
+        bounded(missing::missing_counts(self, scope, reference)).await
+    }
+
+    async fn diff(&self, scope: &TenantScope, query: &DiffQuery) -> Result<Diff> {
+        bounded(diff::diff(self, scope, query)).await
     }
 
     async fn explain(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<Option<Explanation>> {

@@ -12,9 +12,11 @@
 
 mod about;
 mod clock;
+mod comparison;
 mod diff;
 mod error;
 mod fleet;
+mod queue;
 mod read;
 mod retention;
 mod run;
@@ -26,27 +28,28 @@ mod token;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId};
+use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, ScheduleId, Tenants, TokenHash, TokenId};
 
 pub use about::{About, AboutPostgres, AboutSqlite, BackendAbout, JournalMode, Walls};
 pub use clock::{DatabaseClock, ManualClock};
+pub use comparison::{Comparison, Listed, NamedRun, Pair, TypeDiff};
 pub use diff::{Diff, DiffAnswer, DiffCounts, DiffItem, DiffListing, DiffQuery, DiffRun, DiffSide};
 pub use error::{OpenProblem, StoreError};
 pub use fleet::{Counted, FleetState, MissingCounts, SelectionState};
+pub use queue::{Cancelled, EnqueueTerms, Enqueued, QueuedRun};
 pub use read::{
     Acknowledgement, Coverage, Cursor, CursorError, Explanation, Item, ItemPage, ItemQuery, Missing, MissingAnswer, MissingItem,
     MissingQuery, PossibleSuccessor, ReferenceRun, SUCCESSORS_NAMED, SelectionRecord, SightingRow, StandingRow,
 };
 pub use retention::{Pruned, Retention};
 pub use run::{
-    Claim, ClaimTerms, ClaimedRun, Enqueued, FinishRun, Lease, ListingFailure, ListingPage, ListingRecord, NewRun, PageRecord, PageStored,
-    QueuedRun, Reaped, RegistryType, RunCounts, RunDetail, RunError, RunLookup, RunQuery, RunRecord, ScopedType, Start, Traffic,
-    run_id_part,
+    Claim, ClaimTerms, ClaimedRun, FinishRun, Lease, ListingFailure, ListingPage, ListingRecord, NewRun, PageRecord, PageStored, Reaped,
+    RegistryType, Renewal, RunCounts, RunDetail, RunError, RunLookup, RunQuery, RunRecord, ScopedType, Start, Traffic, run_id_part,
 };
 pub use schedule::{Advance, Advanced, DueSchedule, DueSchedules, NewSchedule, SCHEDULE_NAME_MAX_CHARS, ScheduleRecord};
 pub use scope::TenantScope;
 pub use tenant::{Change, Purged, PurgedTable, REQUESTS_AT_ONCE, RUNS_AT_ONCE, Removal, TenantChange, TenantRecord};
-pub use token::{NewToken, TOKEN_NAME_MAX_CHARS, TokenRecord, TokenUse};
+pub use token::{NewToken, TOKEN_NAME_MAX_CHARS, TOKEN_USE_NOTED_EVERY, TokenRecord, TokenUse};
 
 /// What every verb answers.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -73,6 +76,42 @@ pub trait Store: Send + Sync + 'static {
     /// Runs that a waiting start keeps for itself are not among them. A hint: it reaps nothing, and the claim decides.
     async fn queued_runs(&self, limits: Limits, at_most: u32) -> Result<Vec<QueuedRun>>;
 
+    /// Where every selection of these tenants stands, in one snapshot. Removed tenants are left out, and so is a tenant that no run was
+    /// ever asked for; an id that the database does not know is like one of those.
+    async fn fleet_state(&self, tenants: &Tenants) -> Result<FleetState>;
+
+    /// Makes a token of the API. [`StoreError::NoSuchTenant`] where the database does not know a tenant that it names; a removed one it
+    /// knows. Nothing was written then.
+    async fn create_token(&self, token: &NewToken) -> Result<TokenRecord>;
+
+    /// All tokens, the newest first; those that were taken back or whose time is over too.
+    async fn tokens(&self) -> Result<Vec<TokenRecord>>;
+
+    /// Takes a token back. Taken back already: unchanged. None where there is no such token.
+    async fn revoke_token(&self, token: TokenId) -> Result<Option<TokenRecord>>;
+
+    /// What a token is worth that somebody showed, by the database's clock. Asked at every request, so it is one read; the time of its
+    /// last use moves at most once in [`TOKEN_USE_NOTED_EVERY`].
+    async fn use_token(&self, hash: &TokenHash) -> Result<TokenUse>;
+
+    /// Keeps a schedule. [`StoreError::NameTaken`] where another has its name, [`StoreError::NoSuchTenant`] where the database does not
+    /// know a tenant that it names. Nothing was written then.
+    async fn add_schedule(&self, schedule: &NewSchedule) -> Result<ScheduleRecord>;
+
+    /// All schedules, by name; those that rest too.
+    async fn schedules(&self) -> Result<Vec<ScheduleRecord>>;
+
+    /// Lets a schedule rest, or go on. When it goes on, every time that was reckoned is forgotten: what was due while it rested is not made
+    /// up for. As it was already: unchanged. None where there is no such schedule.
+    async fn pause_schedule(&self, schedule: ScheduleId, paused: bool) -> Result<Option<ScheduleRecord>>;
+
+    /// Takes a schedule away; whether it was there. Runs that it asked for stay as they are.
+    async fn remove_schedule(&self, schedule: ScheduleId) -> Result<bool>;
+
+    /// For which tenant which schedule is due by the database's clock, or was not reckoned yet; at most `at_most`. Schedules that rest and
+    /// removed tenants are not among them. A hint: [`Store::advance_schedule`] decides.
+    async fn due_schedules(&self, at_most: u32) -> Result<DueSchedules>;
+
     // --- a tenant ---
 
     /// The tenant's record; none where the database does not know it. A removed one has one.
@@ -97,21 +136,33 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::TenantRemoved`] for a removed tenant, and no run is made.
     async fn start_run(&self, scope: &TenantScope, run: &NewRun, terms: &ClaimTerms) -> Result<Start>;
 
-    /// Puts a run into the queue, for a worker of any process; [`NewRun::on_limit`] has no say. Also records the selection's first
-    /// use and makes the tenant known. Reaps first. Meets a live run of the selection: recorded as `skipped` with `lock_contended`.
-    /// [`StoreError::TenantRemoved`] for a removed tenant, and no run is made.
-    async fn enqueue_run(&self, scope: &TenantScope, run: &NewRun, guard: Guard) -> Result<Enqueued>;
+    /// Puts a run into the queue, for a worker of any process. Also records the selection's first use and makes the tenant known. Reaps
+    /// first. Meets a live run of the selection: recorded as `skipped` with `lock_contended`. Meets a limit, with
+    /// [`lastseen_model::OnLimit::Skip`]: `skipped` with its code; only running runs count. [`StoreError::TenantRemoved`] for a removed
+    /// tenant, and no run is made.
+    ///
+    /// A [`NewRun::start_key`] stands for one run of the tenant, also for a skipped one. Asked again under it, for the same selection and
+    /// with the same wish at a limit, it is [`Enqueued::Repeated`], whatever became of the run; for anything else it is
+    /// [`Enqueued::KeyTaken`]. Of several that come at once under one key, one makes the run.
+    async fn enqueue_run(&self, scope: &TenantScope, run: &NewRun, terms: &EnqueueTerms) -> Result<Enqueued>;
+
+    /// Takes a step of a schedule for the tenant: sets when it is due next and asks for the run that is due, as [`Store::enqueue_run`] does
+    /// for one that waits at a limit, in one transaction. Only from [`Advance::from`], only while the schedule is there, does not rest and
+    /// covers the tenant, and while the tenant is known and not removed: else it is [`Advanced::NotDue`], and nothing was written. So of
+    /// any number of processes that come with the same step, one takes it. Reaps first where a run is due.
+    async fn advance_schedule(&self, scope: &TenantScope, step: &Advance, guard: Guard) -> Result<Advanced>;
 
     /// Claims a pending run, or finds that it has to wait on (which lets it live [`ClaimTerms::pending_for`] from now, and never
     /// shorter than it would have lived) or is no longer pending.
     async fn claim_run(&self, scope: &TenantScope, run: RunId, terms: &ClaimTerms) -> Result<Claim>;
 
-    /// Ends a pending run as `skipped` with `cancelled`; whether it was pending.
-    async fn cancel_pending(&self, scope: &TenantScope, run: RunId) -> Result<bool>;
+    /// Ends a pending run as `skipped` with `cancelled`. Of a running one it is noted that it is to end, once: it is its worker's to end,
+    /// who hears of it by [`Renewal::CancelAsked`]. One that has ended stays as it is.
+    async fn cancel_run(&self, scope: &TenantScope, run: RunId) -> Result<Cancelled>;
 
-    /// Lets the lease run for `for_` from now by the database's clock. [`StoreError::LeaseLost`] when it is not the run's any
-    /// more, or has expired already, reaped or not.
-    async fn renew_lease(&self, scope: &TenantScope, lease: &Lease, for_: Duration) -> Result<()>;
+    /// Lets the lease run for `for_` from now by the database's clock, and tells whether the run is to be cancelled.
+    /// [`StoreError::LeaseLost`] when it is not the run's any more, or has expired already, reaped or not.
+    async fn renew_lease(&self, scope: &TenantScope, lease: &Lease, for_: Duration) -> Result<Renewal>;
 
     /// Marks listings as begun: from here on they end `incomplete` where they would have ended `not_started`. Begun already
     /// or ended: unchanged.
@@ -147,6 +198,15 @@ pub trait Store: Send + Sync + 'static {
 
     /// What is missing for a selection (semantics, section 7).
     async fn missing(&self, scope: &TenantScope, query: &MissingQuery) -> Result<Missing>;
+
+    /// How much is missing for each selection the tenant has used, by hash, in one snapshot: the numbers of [`Store::missing`] for the
+    /// same reference, which no filter changes.
+    async fn missing_counts(&self, scope: &TenantScope, reference: Reference) -> Result<Vec<MissingCounts>>;
+
+    /// What became of each item between two completed runs of one selection, in one snapshot: by what each of them saw. How far it can be
+    /// trusted that an item is gone also depends on what was seen since. A listing that retention has dropped is told as such, and says
+    /// nothing.
+    async fn diff(&self, scope: &TenantScope, query: &DiffQuery) -> Result<Diff>;
 
     /// One item and every listing that bears on it, newest first.
     async fn explain(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<Option<Explanation>>;

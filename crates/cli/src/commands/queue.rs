@@ -23,7 +23,7 @@ pub(crate) async fn queue(
     let mut queued = 0;
     for (done, tenant) in (1..).zip(tenants) {
         match queue_one(app, store, tenant, request).await {
-            Ok(Enqueued::Queued(run)) => {
+            Ok(Enqueued::Queued(run) | Enqueued::Repeated(run)) => {
                 queued += 1;
                 let types = count(types as u64, "type", "types");
                 let selection = selection_words(&request.selection);
@@ -34,12 +34,13 @@ pub(crate) async fn queue(
                 }
                 tally.ran(Exit::Success, *run);
             }
-            Ok(Enqueued::Contended(run)) => {
+            Ok(Enqueued::Contended(run) | Enqueued::Limited(run)) => {
                 if !screen.is_json() {
                     report(tenant, &request.selection, types, &run, screen)?;
                 }
                 tally.ran(Exit::Skipped, *run);
             }
+            Ok(Enqueued::KeyTaken(run)) => return Err(Problem::usage(format!("the key stands for another start: run {run}"))),
             Err(error) => {
                 // What was told of the others comes before it.
                 screen.flush()?;

@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId};
+use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, ScheduleId, Tenants, TokenHash, TokenId};
 use lastseen_store::{
-    About, Acknowledgement, Claim, ClaimTerms, Enqueued, Explanation, FinishRun, ItemPage, ItemQuery, Lease, ListingFailure, Missing,
-    MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Result, Retention, RunDetail,
-    RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord, TenantScope,
+    About, Acknowledgement, Advance, Advanced, Cancelled, Claim, ClaimTerms, Diff, DiffQuery, DueSchedules, EnqueueTerms, Enqueued,
+    Explanation, FinishRun, FleetState, ItemPage, ItemQuery, Lease, ListingFailure, Missing, MissingCounts, MissingQuery, NewRun,
+    NewSchedule, NewToken, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Renewal, Result, Retention, RunDetail,
+    RunLookup, RunQuery, RunRecord, ScheduleRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord, TenantScope,
+    TokenRecord, TokenUse,
 };
 use tokio::sync::Semaphore;
 
@@ -26,7 +28,7 @@ pub(crate) struct Unsteady {
     pub(crate) starts: BadDays,
     /// How claims of pending runs go wrong.
     pub(crate) claims: BadDays,
-    /// How cancellations of pending runs go wrong.
+    /// How cancellations go wrong.
     pub(crate) cancels: BadDays,
     /// How many looks at the queue still meet no database.
     pub(crate) away: AtomicU32,
@@ -132,6 +134,39 @@ impl Store for Unsteady {
     async fn reap_expired(&self) -> Result<Reaped> {
         self.inner.reap_expired().await
     }
+    async fn fleet_state(&self, tenants: &Tenants) -> Result<FleetState> {
+        self.inner.fleet_state(tenants).await
+    }
+    async fn create_token(&self, token: &NewToken) -> Result<TokenRecord> {
+        self.inner.create_token(token).await
+    }
+    async fn tokens(&self) -> Result<Vec<TokenRecord>> {
+        self.inner.tokens().await
+    }
+    async fn revoke_token(&self, token: TokenId) -> Result<Option<TokenRecord>> {
+        self.inner.revoke_token(token).await
+    }
+    async fn use_token(&self, hash: &TokenHash) -> Result<TokenUse> {
+        self.inner.use_token(hash).await
+    }
+    async fn add_schedule(&self, schedule: &NewSchedule) -> Result<ScheduleRecord> {
+        self.inner.add_schedule(schedule).await
+    }
+    async fn schedules(&self) -> Result<Vec<ScheduleRecord>> {
+        self.inner.schedules().await
+    }
+    async fn pause_schedule(&self, schedule: ScheduleId, paused: bool) -> Result<Option<ScheduleRecord>> {
+        self.inner.pause_schedule(schedule, paused).await
+    }
+    async fn remove_schedule(&self, schedule: ScheduleId) -> Result<bool> {
+        self.inner.remove_schedule(schedule).await
+    }
+    async fn due_schedules(&self, at_most: u32) -> Result<DueSchedules> {
+        self.inner.due_schedules(at_most).await
+    }
+    async fn advance_schedule(&self, scope: &TenantScope, step: &Advance, guard: Guard) -> Result<Advanced> {
+        self.inner.advance_schedule(scope, step, guard).await
+    }
     async fn register_tenant(&self, scope: &TenantScope, name: Option<&str>) -> Result<()> {
         self.inner.register_tenant(scope, name).await
     }
@@ -150,16 +185,16 @@ impl Store for Unsteady {
     async fn start_run(&self, scope: &TenantScope, run: &NewRun, terms: &ClaimTerms) -> Result<Start> {
         self.starts.spoil(self.inner.start_run(scope, run, terms)).await
     }
-    async fn enqueue_run(&self, scope: &TenantScope, run: &NewRun, guard: Guard) -> Result<Enqueued> {
-        self.inner.enqueue_run(scope, run, guard).await
+    async fn enqueue_run(&self, scope: &TenantScope, run: &NewRun, terms: &EnqueueTerms) -> Result<Enqueued> {
+        self.inner.enqueue_run(scope, run, terms).await
     }
     async fn claim_run(&self, scope: &TenantScope, run: RunId, terms: &ClaimTerms) -> Result<Claim> {
         self.claims.spoil(self.inner.claim_run(scope, run, terms)).await
     }
-    async fn cancel_pending(&self, scope: &TenantScope, run: RunId) -> Result<bool> {
-        self.cancels.spoil(self.inner.cancel_pending(scope, run)).await
+    async fn cancel_run(&self, scope: &TenantScope, run: RunId) -> Result<Cancelled> {
+        self.cancels.spoil(self.inner.cancel_run(scope, run)).await
     }
-    async fn renew_lease(&self, scope: &TenantScope, lease: &Lease, for_: Duration) -> Result<()> {
+    async fn renew_lease(&self, scope: &TenantScope, lease: &Lease, for_: Duration) -> Result<Renewal> {
         self.inner.renew_lease(scope, lease, for_).await
     }
     async fn begin_listings(&self, scope: &TenantScope, lease: &Lease, types: &[PolicyType]) -> Result<()> {
@@ -188,6 +223,12 @@ impl Store for Unsteady {
     }
     async fn missing(&self, scope: &TenantScope, query: &MissingQuery) -> Result<Missing> {
         self.inner.missing(scope, query).await
+    }
+    async fn missing_counts(&self, scope: &TenantScope, reference: Reference) -> Result<Vec<MissingCounts>> {
+        self.inner.missing_counts(scope, reference).await
+    }
+    async fn diff(&self, scope: &TenantScope, query: &DiffQuery) -> Result<Diff> {
+        self.inner.diff(scope, query).await
     }
     async fn explain(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<Option<Explanation>> {
         self.inner.explain(scope, policy_type, external_id).await

@@ -1,13 +1,14 @@
 //! Two tenants with the same ids: as tenant A with B's ids, every verb answers as for ids that do not exist, and B stays as it is.
 
-use lastseen_model::{Ending, ErrorCode, OnLimit, PageEnd, RunId};
+use lastseen_model::{Ending, ErrorCode, OnLimit, PageEnd, Reference, RunId};
 use lastseen_store::{
-    Acknowledgement, Claim, FinishRun, ItemQuery, Lease, Missing, PageRecord, Retention, RunLookup, RunQuery, Start, StoreError, Traffic,
+    Acknowledgement, Advance, Advanced, Cancelled, Claim, Diff, DiffQuery, Enqueued, FinishRun, ItemQuery, Lease, Missing, NewRun,
+    PageRecord, Retention, RunLookup, RunQuery, Start, StoreError, Traffic,
 };
 
 use crate::backend::TestDatabase;
-use crate::fixture::{Desk, LEASE, Lab, MICRO, Open, Told, about, everything, failure, terms};
-use crate::world::{APP, CONFIG, Chosen, id, kind};
+use crate::fixture::{Desk, LEASE, Lab, MICRO, Open, Told, about, everything, failure, for_queue, tenants_of, terms};
+use crate::world::{self, APP, CONFIG, Chosen, id, kind};
 
 fn one_type() -> Chosen {
     Chosen::types(&[CONFIG])
@@ -28,11 +29,21 @@ async fn sees(desk: &Desk) -> String {
         let explained = desk.store.explain(&desk.scope, &item.policy_type, &item.external_id).await.expect("an answer");
         said += &json(serde_json::to_string(&explained));
     }
+    let counts = desk.store.missing_counts(&desk.scope, Reference::LatestCompleted).await.expect("counts");
+    said += &json(serde_json::to_string(&counts));
     said + &json(serde_json::to_string(&desk.store.selections(&desk.scope).await.expect("selections")))
 }
 
 /// What every verb that is given ids answers `desk` for these.
-async fn asks(desk: &Desk, run: RunId, lease: &Lease, page: &PageRecord, external_id: &str, hash_of: &Chosen) -> Vec<String> {
+async fn asks(
+    desk: &Desk,
+    run: RunId,
+    lease: &Lease,
+    page: &PageRecord,
+    external_id: &str,
+    hash_of: &Chosen,
+    step: &Advance,
+) -> Vec<String> {
     let (store, scope) = (&desk.store, &desk.scope);
     let lost = |error: Option<StoreError>| match error {
         Some(StoreError::LeaseLost) => "lease lost".to_owned(),
@@ -49,9 +60,20 @@ async fn asks(desk: &Desk, run: RunId, lease: &Lease, page: &PageRecord, externa
     let found = store.find_run(scope, &run.to_string()[20..]).await.expect("an answer");
     let before = store.runs(scope, &RunQuery { before: Some(run), limit: 10, ..RunQuery::default() }).await.expect("runs");
     let claimed = store.claim_run(scope, run, &terms(hash_of)).await.expect("an answer");
+    let own = store.runs(scope, &RunQuery { limit: 1, ..RunQuery::default() }).await.expect("runs").pop().map(|run| run.run_id);
+    let differs = async |runs| {
+        let query = DiffQuery { runs, kinds: Vec::new(), types: Vec::new(), confidence: None, after: None, limit: 10 };
+        let said = store.diff(scope, &query).await.expect("an answer");
+        matches!(said, Diff::NoSuchRun(absent) if absent == run)
+    };
     vec![
+        format!("differs: {} {}", differs([run, run]).await, differs([own.unwrap_or(run), run]).await),
         format!("claims: {}", matches!(claimed, Claim::NoSuchRun)),
-        format!("cancels: {}", store.cancel_pending(scope, run).await.expect("an answer")),
+        format!(
+            "steps: {}",
+            matches!(store.advance_schedule(scope, step, terms(hash_of).guard).await.expect("an answer"), Advanced::NotDue)
+        ),
+        format!("cancels: {}", matches!(desk.cancel(run).await, Cancelled::NoSuchRun)),
         format!("renews: {}", lost(store.renew_lease(scope, lease, LEASE).await.err())),
         format!("begins: {}", lost(store.begin_listings(scope, lease, &[kind(CONFIG)]).await.err())),
         format!("records: {}", lost(store.record_page(scope, lease, page).await.err())),
@@ -75,6 +97,20 @@ async fn asks(desk: &Desk, run: RunId, lease: &Lease, page: &PageRecord, externa
     ]
 }
 
+/// A step of a schedule of this tenant alone, with a run.
+async fn a_step_of(desk: &Desk) -> Advance {
+    let schedule = desk.new_schedule(&one_type(), tenants_of([desk]));
+    desk.store.add_schedule(&schedule).await.expect("a schedule");
+    let to = world::at_micros(1);
+    Advance { schedule_id: schedule.schedule_id, from: None, to, run: Some(desk.new_run(&Chosen::types(&[APP]), OnLimit::Wait)) }
+}
+
+/// The same step of a schedule that nobody made.
+fn a_step_of_nothing(step: &Advance) -> Advance {
+    let schedule_id = uuid::Uuid::from_bytes([7; 16]).try_into().expect("a schedule id");
+    Advance { schedule_id, ..step.clone() }
+}
+
 pub(crate) async fn r05_another_tenants_ids_answer_exactly_as_ids_that_do_not_exist(lab: Lab) {
     let (mallory, bob) = (lab.desk(1), lab.desk(2));
     mallory.sync(&Chosen::types(&[APP]), &[(APP, Told::Saw(&["own"]))]).await;
@@ -82,6 +118,7 @@ pub(crate) async fn r05_another_tenants_ids_answer_exactly_as_ids_that_do_not_ex
     bob.sync(&one_type(), &[(CONFIG, Told::Saw(&["bobs"]))]).await;
     let open: Open = bob.start(&one_type()).await;
     let page = open.page_of(1, &[(CONFIG, &["planted"])], Some(PageEnd::Complete));
+    let step = a_step_of(&bob).await;
     let before = sees(&bob).await;
 
     // An id that nobody has, made in the same millisecond.
@@ -89,11 +126,13 @@ pub(crate) async fn r05_another_tenants_ids_answer_exactly_as_ids_that_do_not_ex
     bytes[10] ^= 1;
     let nobody: RunId = uuid::Uuid::from_bytes(bytes).try_into().expect("a run id");
     let none = Lease { run_id: nobody, ..open.lease.clone() };
-    let foreign = asks(&mallory, open.run_id, &open.lease, &page, "gone", &one_type()).await;
-    let absent = asks(&mallory, nobody, &none, &page, "nothing", &one_type()).await;
+    let foreign = asks(&mallory, open.run_id, &open.lease, &page, "gone", &one_type(), &step).await;
+    let absent = asks(&mallory, nobody, &none, &page, "nothing", &one_type(), &a_step_of_nothing(&step)).await;
     assert_eq!(foreign, absent);
     assert!(foreign.iter().all(|line| !line.contains("planted")), "{foreign:?}");
     assert_eq!(sees(&bob).await, before, "and nothing of the other tenant changed");
+    let due = bob.store.due_schedules(10).await.expect("an answer").due;
+    assert_eq!(due.iter().map(|due| (due.tenant_id, due.due_at)).collect::<Vec<_>>(), [(bob.scope.tenant(), None)]);
     let own: Vec<_> = mallory.items().await.iter().map(|item| item.external_id.to_string()).collect();
     assert_eq!(own, ["own"]);
 }
@@ -112,16 +151,19 @@ pub async fn the_wall_alone_hides_a_tenant(database: Box<dyn TestDatabase>, rais
     let open = outside.start(&one_type()).await;
     let page = open.page_of(1, &[(CONFIG, &["planted"])], Some(PageEnd::Complete));
     let queued = outside.new_run(&Chosen::types(&[APP]), OnLimit::Wait);
+    let step = a_step_of(&outside).await;
     let before = sees(&outside).await;
 
     lab.database.execute(&raise.replace("{tenant}", &inside.scope.tenant().to_string())).await.expect("the wall is put up");
-    let foreign = asks(&outside, open.run_id, &open.lease, &page, "gone", &one_type()).await;
+    let foreign = asks(&outside, open.run_id, &open.lease, &page, "gone", &one_type(), &step).await;
     let nobody: RunId = uuid::Uuid::from_bytes([7; 16]).try_into().expect("a run id");
     let none = Lease { run_id: nobody, ..open.lease.clone() };
-    let absent = asks(&outside, nobody, &none, &page, "nothing", &one_type()).await;
+    let absent = asks(&outside, nobody, &none, &page, "nothing", &one_type(), &a_step_of_nothing(&step)).await;
     assert_eq!(foreign, absent);
     assert!(outside.items().await.is_empty(), "no item shows");
     assert!(outside.store.selections(&outside.scope).await.expect("an answer").is_empty(), "no selection shows");
+    let counts = outside.store.missing_counts(&outside.scope, Reference::LatestCompleted).await.expect("an answer");
+    assert!(counts.is_empty(), "no selection is counted");
     let (store, scope) = (&outside.store, &outside.scope);
     assert_eq!(store.tenant(scope).await.expect("an answer"), None, "no record of the tenant shows");
     assert_eq!(store.remove_tenant(scope).await.expect("an answer"), None);
@@ -129,7 +171,7 @@ pub async fn the_wall_alone_hides_a_tenant(database: Box<dyn TestDatabase>, rais
         store.set_tenant(scope, &lastseen_store::TenantChange::default()).await.err(),
         store.register_tenant(scope, Some("renamed")).await.err(),
         store.start_run(scope, &outside.new_run(&one_type(), OnLimit::Skip), &terms(&one_type())).await.err(),
-        store.enqueue_run(scope, &queued, terms(&one_type()).guard).await.err(),
+        store.enqueue_run(scope, &queued, &for_queue()).await.err(),
     ];
     for (verb, error) in ["set", "register", "start", "enqueue"].into_iter().zip(written) {
         assert!(matches!(error, Some(StoreError::Forbidden(_))), "{verb}: {error:?}");
@@ -184,4 +226,17 @@ pub(crate) async fn i21_a_run_id_that_another_tenant_used_is_free(lab: Lab) {
     }
     assert_eq!(one.run(new.run_id).await.record.tenant_id, one.scope.tenant());
     assert_eq!(two.run(new.run_id).await.record.tenant_id, two.scope.tenant());
+}
+
+pub(crate) async fn i21_a_start_key_that_another_tenant_used_is_free(lab: Lab) {
+    let (one, two) = (lab.desk(1), lab.desk(2));
+    let key = Some("monday".parse().expect("a key"));
+    for (desk, chosen) in [(&one, one_type()), (&two, Chosen::types(&[APP]))] {
+        let new = NewRun { start_key: key.clone(), ..desk.new_run(&chosen, OnLimit::Wait) };
+        let queued = desk.store.enqueue_run(&desk.scope, &new, &for_queue()).await.expect("an answer");
+        assert!(matches!(&queued, Enqueued::Queued(run) if run.record.run_id == new.run_id), "{queued:?}");
+    }
+    let again = NewRun { start_key: key, ..two.new_run(&Chosen::types(&[APP]), OnLimit::Wait) };
+    let repeated = two.store.enqueue_run(&two.scope, &again, &for_queue()).await.expect("an answer");
+    assert!(matches!(&repeated, Enqueued::Repeated(run) if run.record.tenant_id == two.scope.tenant()), "{repeated:?}");
 }

@@ -3,6 +3,8 @@
 
 pub(crate) mod about;
 pub(crate) mod answers;
+pub(crate) mod cancel;
+pub(crate) mod diff;
 pub(crate) mod doubts;
 pub(crate) mod guardrails;
 pub(crate) mod isolation;
@@ -13,5 +15,9 @@ pub(crate) mod pages;
 pub(crate) mod purge;
 pub(crate) mod queue;
 pub(crate) mod retention;
+pub(crate) mod schedules;
+pub(crate) mod standing;
+pub(crate) mod starts;
 pub(crate) mod successors;
 pub(crate) mod tenants;
+pub(crate) mod tokens;

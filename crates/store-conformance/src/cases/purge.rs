@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use lastseen_model::{Ending, ErrorCode, Guard, OnLimit, PageEnd};
-use lastseen_store::{Acknowledgement, Enqueued, Start, StoreError};
+use lastseen_model::{Ending, ErrorCode, Guard, OnLimit, PageEnd, Role};
+use lastseen_store::{Acknowledgement, Advance, Cancelled, Enqueued, Start, StoreError};
 
-use crate::fixture::{Desk, LEASE, Lab, MICRO, Open, Told, terms};
+use crate::fixture::{Desk, LEASE, Lab, MICRO, Open, Told, for_queue, tenants_of, terms};
 use crate::world::{APP, COMPLIANCE, CONFIG, Chosen, id, kind};
 
 /// All types of a tenant that has something in every table.
@@ -28,6 +28,8 @@ async fn furnish(desk: &Desk) {
     desk.sync(&all(), &[(CONFIG, Told::Saw(&["1", "2"])), (APP, Told::Saw(&["1"]))]).await;
     desk.sync(&all(), &[(CONFIG, Told::Saw(&["1"])), (APP, Told::Failed(ErrorCode::GraphForbidden))]).await;
     assert!(desk.store.acknowledge(&desk.scope, &note("2")).await.expect("an answer"));
+    desk.store.create_token(&desk.new_token(Role::Reader, tenants_of([desk]))).await.expect("a token");
+    desk.store.add_schedule(&desk.new_schedule(&all(), tenants_of([desk]))).await.expect("a schedule");
 }
 
 async fn rows(lab: &Lab, desk: &Desk) -> BTreeMap<String, Vec<String>> {
@@ -75,7 +77,7 @@ pub(crate) async fn a_run_whose_lease_is_over_and_one_that_is_pending_go_with_th
     let dead = desk.start(&all()).await;
     dead.page(1, &[(CONFIG, &["3"])], None).await.expect("a page");
     let pending = desk.new_run(&Chosen::types(&[COMPLIANCE]), OnLimit::Wait);
-    let queued = desk.store.enqueue_run(&desk.scope, &pending, Guard::default()).await.expect("an answer");
+    let queued = desk.store.enqueue_run(&desk.scope, &pending, &for_queue()).await.expect("an answer");
     assert!(matches!(queued, Enqueued::Queued(_)));
     lab.pass(LEASE.saturating_sub(MICRO));
     assert!(matches!(lab.database.purge(&desk.scope).await, Err(StoreError::TenantBusy { .. })), "not yet");
@@ -101,7 +103,7 @@ pub(crate) async fn i11_a_zombie_of_a_purged_tenant_writes_nothing(lab: Lab) {
     let failure = crate::fixture::failure(&[CONFIG], ErrorCode::Internal);
     lost("fail", desk.store.fail_listings(&desk.scope, &zombie.lease, &failure)).await;
     assert!(!desk.store.acknowledge(&desk.scope, &note("2")).await.expect("an answer"));
-    assert!(!desk.store.cancel_pending(&desk.scope, zombie.run_id).await.expect("an answer"));
+    assert!(matches!(desk.cancel(zombie.run_id).await, Cancelled::NoSuchRun));
     assert_eq!(filled(&rows(&lab, &desk).await), [] as [&str; 0]);
     // Nor into a tenant that begins anew.
     desk.sync(&all(), &[(CONFIG, Told::Saw(&["1"]))]).await;
@@ -140,7 +142,7 @@ pub(crate) async fn a_purged_tenant_begins_anew_and_a_strangers_purge_finds_noth
 fn stands<T>(verb: &str, answer: Result<T, StoreError>) -> Option<T> {
     match answer {
         Ok(answer) => Some(answer),
-        Err(StoreError::LeaseLost) => None,
+        Err(StoreError::LeaseLost | StoreError::NoSuchTenant(_)) => None,
         Err(other) => panic!("{verb}: {other:?} {:?}", std::error::Error::source(&other)),
     }
 }
@@ -149,6 +151,7 @@ pub(crate) async fn a_purge_amid_starts_pages_notes_and_claims_leaves_nothing_ha
     for round in 0..6 {
         let desk = lab.elsewhere(1).await;
         furnish(&desk).await;
+        let lab_now = lab.now();
         let work = [CONFIG, APP, COMPLIANCE].map(|name| {
             let desk = desk.clone();
             tokio::spawn(async move {
@@ -163,6 +166,15 @@ pub(crate) async fn a_purge_amid_starts_pages_notes_and_claims_leaves_nothing_ha
                     stands("finish", open.end(Ending::Finished, None).await);
                     stands("note", desk.store.acknowledge(&desk.scope, &note("a")).await);
                     stands("prune", desk.store.prune(&desk.scope, &lastseen_store::Retention::default()).await);
+                    // These hold the tenant by nothing but a reference to it.
+                    stands("token", desk.store.create_token(&desk.new_token(Role::Reader, tenants_of([&desk]))).await);
+                    let schedule = desk.new_schedule(&chosen, tenants_of([&desk]));
+                    stands("schedule", desk.store.add_schedule(&schedule).await);
+                    let step = Advance { schedule_id: schedule.schedule_id, from: None, to: lab_now, run: None };
+                    stands("step", desk.store.advance_schedule(&desk.scope, &step, Guard::default()).await);
+                    let step =
+                        Advance { from: Some(lab_now), to: lab_now + MICRO, run: Some(desk.new_run(&chosen, OnLimit::Wait)), ..step };
+                    stands("step", desk.store.advance_schedule(&desk.scope, &step, Guard::default()).await);
                 }
             })
         });

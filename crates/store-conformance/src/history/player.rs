@@ -2,10 +2,15 @@
 //! against each other.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use lastseen_model::{Ending, ErrorCode, ErrorContext, Guard, Limits, OnLimit, PolicyType, RunId, RunStatus, TenantId, Trigger, WorkerId};
-use lastseen_store::{Acknowledgement, Change, ClaimTerms, FinishRun, ListingFailure, NewRun, Retention, RunError, TenantChange, Traffic};
+use lastseen_model::{
+    Ending, ErrorCode, ErrorContext, Guard, Limits, OnLimit, PolicyType, RunId, RunStatus, StartKey, TenantId, Trigger, WorkerId,
+};
+use lastseen_store::{
+    Acknowledgement, Change, ClaimTerms, EnqueueTerms, FinishRun, ListingFailure, NewRun, Retention, RunError, TenantChange, Traffic,
+};
 use proptest::test_runner::TestCaseError;
 
 use super::command::{Command, Effect};
@@ -57,6 +62,8 @@ pub(crate) struct Player<'a> {
     runs_made: u64,
     /// Whose answers may have changed since they were compared.
     pub(super) touched: BTreeSet<u8>,
+    /// A number that the last move decided: what is too much to ask after every move is chosen by it.
+    pub(super) chance: usize,
 }
 
 /// A result that stops the history when model and database differ.
@@ -79,19 +86,24 @@ impl<'a> Player<'a> {
             rejecting: BTreeSet::new(),
             runs_made: 0,
             touched: BTreeSet::from([0, 1]),
+            chance: 0,
         }
     }
 
     /// Plays one move.
     pub(crate) async fn play(&mut self, op: &Op) -> Played<()> {
         self.pass(TICK);
+        self.chance = chance_of(op);
         match op {
             Op::Sync { tenant, selection, min_items, paths, ending } => self.sync(*tenant, *selection, *min_items, *paths, *ending).await,
             Op::Start { tenant, selection, min_items, wait } => {
                 let on_limit = if *wait { OnLimit::Wait } else { OnLimit::Skip };
                 self.start(*tenant, *selection, *min_items, on_limit).await.map(|_| ())
             }
-            Op::Enqueue { tenant, selection, min_items } => self.enqueue(*tenant, *selection, *min_items).await,
+            Op::Enqueue { tenant, selection, min_items, wait, key } => {
+                let on_limit = if *wait { OnLimit::Wait } else { OnLimit::Skip };
+                self.enqueue(*tenant, *selection, *min_items, on_limit, *key).await
+            }
             Op::Claim { run } => match self.pick(*run, |status| status == RunStatus::Pending).or_else(|| self.pick(*run, |_| true)) {
                 Some((tenant, run)) => {
                     let Some(terms) = self.terms_again(tenant, run) else { return Ok(()) };
@@ -101,6 +113,13 @@ impl<'a> Player<'a> {
             },
             Op::Cancel { run } => match self.pick(*run, |status| status == RunStatus::Pending).or_else(|| self.pick(*run, |_| true)) {
                 Some((tenant, run)) => self.send(tenant, Command::Cancel(run)).await.map(|_| ()),
+                None => Ok(()),
+            },
+            Op::CancelRunning { run } => match self.pick(*run, |status| status == RunStatus::Running) {
+                Some((tenant, run)) => {
+                    self.send(tenant, Command::Cancel(run)).await?;
+                    self.send(tenant, Command::Renew(run, LEASE)).await.map(|_| ())
+                }
                 None => Ok(()),
             },
             Op::Begin { run, path } => self.on_path(*run, *path, |_, run, types, _| Some(Command::Begin(run, types))).await,
@@ -214,10 +233,20 @@ impl<'a> Player<'a> {
         Ok((effect == Effect::Claimed).then_some(run))
     }
 
-    async fn enqueue(&mut self, tenant: u8, selection: u8, min_items: u8) -> Played<()> {
-        let new = self.new_run(&selections()[usize::from(selection)], OnLimit::Wait, QUEUED)?;
-        let guard = Guard { min_items: u32::from(min_items), percent: 50 };
-        self.send(tenant, Command::Enqueue(new, guard)).await.map(|_| ())
+    async fn enqueue(&mut self, tenant: u8, selection: u8, min_items: u8, on_limit: OnLimit, key: Option<u8>) -> Played<()> {
+        let start_key: Option<StartKey> =
+            key.map(|key| format!("key-{key}").parse().map_err(|_| TestCaseError::fail("a key"))).transpose()?;
+        // Narrow ones, or a run that is not to wait would seldom meet them.
+        let limits = Limits { global: 2, per_tenant: 1 };
+        let terms = EnqueueTerms { guard: Guard { min_items: u32::from(min_items), percent: 50 }, limits };
+        let known = selections();
+        let other = (usize::from(selection) + 1) % known.len();
+        let asked = [usize::from(selection), usize::from(selection), other];
+        for selection in &asked[..if start_key.is_some() { 3 } else { 1 }] {
+            let new = NewRun { start_key: start_key.clone(), ..self.new_run(&known[*selection], on_limit, QUEUED)? };
+            self.send(tenant, Command::Enqueue(new, terms)).await?;
+        }
+        Ok(())
     }
 
     fn new_run(&mut self, chosen: &Chosen, on_limit: OnLimit, pending_for: Duration) -> Played<NewRun> {
@@ -230,6 +259,7 @@ impl<'a> Player<'a> {
             trigger: if on_limit == OnLimit::Wait { Trigger::Schedule } else { Trigger::Manual },
             on_limit,
             pending_for,
+            start_key: None,
         })
     }
 
@@ -327,6 +357,13 @@ impl<'a> Player<'a> {
         self.tally.effect(&said);
         Ok(said)
     }
+}
+
+/// The same for the same move, in whatever history it stands.
+fn chance_of(op: &Op) -> usize {
+    let mut hasher = DefaultHasher::new();
+    format!("{op:?}").hash(&mut hasher);
+    usize::try_from(hasher.finish() >> 33).unwrap_or_default()
 }
 
 /// The tenant that plays the part.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use lastseen_store::RunRecord;
+use lastseen_store::{DiffSide, Renewal, RunRecord};
 
 use super::command::Effect;
-use crate::model::MissingSaid;
+use crate::model::{DiffSaid, MissingSaid};
 
 /// A missing item of which nothing but an id that its run passed over says that it has another type now.
 pub(crate) const PASSED_OVER: &str = "missing: its id was passed over";
@@ -16,6 +16,17 @@ const QUEUED: &str = "queue: a run";
 pub(crate) const QUEUED_AND_CLAIMED: &str = "queue: claimed";
 /// A run in the queue that no worker may try for now.
 pub(crate) const QUEUED_BEHIND_A_LIMIT: &str = "queue: behind a limit";
+
+/// A run for the queue that was skipped at a limit.
+const QUEUE_LIMITED: &str = "queue: limited";
+/// A start that was asked for again under its key.
+const KEY_REPEATED: &str = "key: repeated";
+/// A start under a key that stands for another.
+const KEY_TAKEN: &str = "key: taken";
+/// A running run that is to be cancelled.
+const CANCEL_ASKED: &str = "cancel: asked";
+/// A worker that heard of it.
+const CANCEL_HEARD: &str = "cancel: heard";
 
 /// A tenant that was removed while a run of it was pending.
 const REMOVED_WITH_PENDING: &str = "removed: with a pending run";
@@ -53,6 +64,27 @@ impl Tally {
         self.met(format!("reference: {}", said.reference.reference_status));
     }
 
+    /// Counts what is said of two runs.
+    pub(crate) fn diff(&mut self, said: &DiffSaid) {
+        let said = match said {
+            DiffSaid::NoSuchRun(_) => return self.met("diff: no such run"),
+            DiffSaid::NotCompleted(..) => return self.met("diff: not completed"),
+            DiffSaid::OtherSelections => return self.met("diff: other selections"),
+            DiffSaid::Answer(said) => said,
+        };
+        for listing in &said.listings {
+            if [listing.older, listing.newer].contains(&DiffSide::Dropped) {
+                self.met("diff: a dropped listing");
+            }
+            if listing.counts.changed_since > 0 {
+                self.met("diff: changed since");
+            }
+        }
+        for item in &said.changes {
+            self.met(format!("diff: {} {}", item.change, item.confidence));
+        }
+    }
+
     /// Counts what came of a command.
     pub(crate) fn effect(&mut self, effect: &Effect) {
         match effect {
@@ -63,6 +95,11 @@ impl Tally {
                 }
             }
             Effect::Queued(_) => self.met(QUEUED),
+            Effect::Limited(_) => self.met(QUEUE_LIMITED),
+            Effect::Repeated(_) => self.met(KEY_REPEATED),
+            Effect::KeyTaken(_) => self.met(KEY_TAKEN),
+            Effect::CancelAsked(_) => self.met(CANCEL_ASKED),
+            Effect::Renewed(Renewal::CancelAsked) => self.met(CANCEL_HEARD),
             Effect::Waiting(_) => self.met("start: waiting"),
             Effect::Refused(refusal) => self.met(format!("refused: {refusal:?}")),
             Effect::Reaped(reaped) if !reaped.failed.is_empty() => self.met("reaped: failed"),
@@ -88,6 +125,10 @@ impl Tally {
             | Effect::Removed(_)
             | Effect::Tenant(_)
             | Effect::NoSuchRun
+            | Effect::Contended(_)
+            | Effect::Cancelled(_)
+            | Effect::Over(_)
+            | Effect::Renewed(Renewal::Held)
             | Effect::Flag(_)
             | Effect::Done => {}
         }
@@ -124,11 +165,28 @@ impl Tally {
             "possible successors: 3",
             "possible successor: under a new id",
             PASSED_OVER,
+            "diff: no such run",
+            "diff: not completed",
+            "diff: other selections",
+            "diff: a dropped listing",
+            "diff: appeared high",
+            "diff: appeared low",
+            "diff: gone high",
+            "diff: gone low",
+            "diff: reappeared high",
+            "diff: reappeared low",
+            "diff: changed high",
+            "diff: changed since",
             "start: claimed",
             "start: waiting",
             QUEUED,
             QUEUED_AND_CLAIMED,
             QUEUED_BEHIND_A_LIMIT,
+            QUEUE_LIMITED,
+            KEY_REPEATED,
+            KEY_TAKEN,
+            CANCEL_ASKED,
+            CANCEL_HEARD,
             "refused: LeaseLost",
             "refused: OutOfOrder",
             "refused: TenantRemoved",
