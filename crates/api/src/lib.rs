@@ -1,0 +1,27 @@
+//! The HTTP API: what a caller may ask, who may ask it, and how the answers read.
+//!
+//! An operation is one file under `operations/`. It says what it needs, reads what it was sent, calls a verb of the store or a function
+//! of the engine, and answers. Rules of the business stand there, and none here; SQL stands nowhere near.
+
+mod authority;
+
+use std::sync::Arc;
+
+use lastseen_engine::{EngineSettings, Timer};
+use lastseen_store::Store;
+use tokio_util::sync::CancellationToken;
+
+pub use authority::{Authenticated, Who};
+
+/// What every operation works with.
+#[derive(Clone)]
+pub struct Api {
+    /// The database.
+    pub store: Arc<dyn Store>,
+    /// The terms on which runs are asked for.
+    pub engine: EngineSettings,
+    /// How event streams and time limits wait.
+    pub timer: Arc<dyn Timer>,
+    /// Fires when the process is to end: the API is no longer ready, and event streams close.
+    pub drain: CancellationToken,
+}
