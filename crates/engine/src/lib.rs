@@ -6,6 +6,7 @@
 //! never an empty list. Nothing here knows SQL or a terminal.
 
 mod access;
+pub mod cadence;
 mod claim;
 mod doctor;
 mod events;
