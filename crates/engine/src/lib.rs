@@ -18,6 +18,7 @@ mod patience;
 mod queue;
 mod run;
 mod settings;
+pub mod status;
 pub mod token;
 mod worker;
 
