@@ -1,9 +1,9 @@
 //! How things stand, over many tenants or over all selections of one.
 
-use lastseen_model::{RunId, Selection, SelectionHash, TenantId, Timestamp};
+use lastseen_model::{ListingOutcome, RunId, Selection, SelectionHash, TenantId, Timestamp};
 use serde::Serialize;
 
-use crate::read::ReferenceRun;
+use crate::read::{Coverage, ReferenceRun};
 use crate::run::RunRecord;
 
 /// The runs of many tenants, at one moment of the database's clock.
@@ -61,4 +61,20 @@ pub struct Counted {
     pub listings_complete: u64,
     /// How many of those are unavailable.
     pub listings_unavailable: u64,
+}
+
+impl Counted {
+    /// A reference with its coverage and the totals of what is missing.
+    pub fn new(reference: ReferenceRun, coverage: &[Coverage], high: u64, low: u64, acknowledged: u64) -> Self {
+        let ended = |outcome| coverage.iter().filter(|row| row.outcome == outcome).count() as u64;
+        Self {
+            reference,
+            high,
+            low,
+            acknowledged,
+            listings: coverage.len() as u64,
+            listings_complete: ended(ListingOutcome::Complete),
+            listings_unavailable: ended(ListingOutcome::Unavailable),
+        }
+    }
 }

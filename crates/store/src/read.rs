@@ -161,6 +161,11 @@ pub struct MissingQuery {
 }
 
 impl MissingQuery {
+    /// What to ask for the totals alone: they stand beside any page.
+    pub fn totals(selection: SelectionHash, reference: Reference) -> Self {
+        Self { selection, reference, confidence: None, since: None, acknowledged: true, after: None, limit: 1 }
+    }
+
     /// How many items a page holds, within its bounds.
     pub fn page_size(&self) -> usize {
         page_size(self.limit)
