@@ -6,6 +6,7 @@
 //! never an empty list. Nothing here knows SQL or a terminal.
 
 mod access;
+pub mod cadence;
 mod claim;
 mod doctor;
 mod events;
@@ -17,6 +18,7 @@ mod patience;
 mod queue;
 mod run;
 mod settings;
+pub mod status;
 pub mod token;
 mod worker;
 

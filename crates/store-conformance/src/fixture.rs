@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use lastseen_model::{
-    Confidence, Ending, ErrorCode, ErrorContext, Guard, Limits, Observation, OnLimit, PageEnd, PolicyType, Reason, Reference, RunId,
-    SequenceNo, Timestamp, Trigger, WorkerId,
+    Confidence, Ending, ErrorCode, ErrorContext, Guard, Limits, Observation, OnLimit, PageEnd, PolicyType, Reason, Reference, Role, RunId,
+    SequenceNo, Tenants, Timestamp, TokenHash, Trigger, WorkerId,
 };
 use lastseen_store::{
     ClaimTerms, FinishRun, Item, ItemQuery, Lease, ListingFailure, ListingPage, Missing, MissingAnswer, MissingItem, MissingQuery, NewRun,
-    PageRecord, PageStored, Result, Retention, RunDetail, RunError, Start, Store, TenantScope, Traffic,
+    NewToken, PageRecord, PageStored, Result, Retention, RunDetail, RunError, Start, Store, TenantScope, Traffic,
 };
 
 use crate::backend::{Backend, TestDatabase};
@@ -99,12 +99,23 @@ impl Desk {
         Self { store: Arc::clone(store), ..self }
     }
 
+    /// An id that nothing else in this lab has. They begin alike and end apart.
+    fn new_id(&self) -> uuid::Uuid {
+        let number = self.numbers.fetch_add(1, Ordering::SeqCst);
+        let [.., high, low] = number.to_be_bytes();
+        uuid::Builder::from_unix_timestamp_millis(1_800_000_000_000 + number, &[9, 9, 9, 9, 9, 9, 9, 9, high, low]).into_uuid()
+    }
+
+    /// A token to be, for an hour, whose secret nobody shows.
+    pub(crate) fn new_token(&self, role: Role, tenants: Tenants) -> NewToken {
+        let id = self.new_id();
+        let hash = TokenHash::from_bytes([id.into_bytes(); 2].concat().try_into().expect("32 bytes"));
+        NewToken { token_id: id.try_into().expect("not the GUID of zeroes"), hash, ..new_token(1, role, tenants) }
+    }
+
     /// A run to be.
     pub(crate) fn new_run(&self, chosen: &Chosen, on_limit: OnLimit) -> NewRun {
-        let number = self.numbers.fetch_add(1, Ordering::SeqCst);
-        // Ids that begin alike and end apart.
-        let [.., high, low] = number.to_be_bytes();
-        let id = uuid::Builder::from_unix_timestamp_millis(1_800_000_000_000 + number, &[9, 9, 9, 9, 9, 9, 9, 9, high, low]).into_uuid();
+        let id = self.new_id();
         NewRun {
             run_id: id.try_into().expect("not the GUID of zeroes"),
             correlation_id: id.try_into().expect("not the GUID of zeroes"),
@@ -283,6 +294,28 @@ pub(crate) fn terms(chosen: &Chosen) -> ClaimTerms {
 /// A path that broke off.
 pub(crate) fn failure(types: &[&str], code: ErrorCode) -> ListingFailure {
     ListingFailure { types: types.iter().map(|name| kind(name)).collect(), code, context: ErrorContext::default() }
+}
+
+/// A token to be, for an hour; the number makes its id and its secret.
+pub(crate) fn new_token(number: u8, role: Role, tenants: Tenants) -> NewToken {
+    NewToken {
+        token_id: uuid::Uuid::from_bytes([number; 16]).try_into().expect("not the GUID of zeroes"),
+        name: format!("token {number}"),
+        hash: hash_of(number),
+        role,
+        tenants,
+        expires_in: Duration::from_hours(1),
+    }
+}
+
+/// The hash of the secret of the token with this number.
+pub(crate) fn hash_of(number: u8) -> TokenHash {
+    TokenHash::from_bytes([number; 32])
+}
+
+/// These desks' tenants.
+pub(crate) fn tenants_of<'a>(desks: impl IntoIterator<Item = &'a Desk>) -> Tenants {
+    Tenants::Some(desks.into_iter().map(|desk| desk.scope.tenant()).collect())
 }
 
 /// Everything there is to ask about a selection.

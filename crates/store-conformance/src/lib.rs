@@ -113,6 +113,17 @@ macro_rules! conformance_tests {
                 of_a_removal_and_starts_that_race_no_run_is_left_pending
                 what_no_tenant_can_have_is_refused_or_told_by_table_column_and_key
             }
+            tokens {
+                a_token_is_good_for_what_it_was_made_for_until_its_time_is_over
+                a_token_that_was_taken_back_is_good_for_nothing_and_stays_taken_back
+                a_token_that_nobody_made_is_unknown
+                the_time_of_a_use_moves_at_most_once_an_hour
+                tokens_are_listed_newest_first_and_without_their_secrets
+                a_token_for_a_tenant_that_is_not_known_is_not_made
+                i21_a_token_whose_last_tenant_was_purged_is_for_none_and_never_for_all
+                what_no_token_can_have_is_refused
+                of_uses_that_come_at_once_all_are_answered
+            }
             missing {
                 i09_before_the_first_completed_run_there_is_no_baseline
                 i09_a_skipped_run_is_no_baseline

@@ -1,5 +1,6 @@
 //! What PostgreSQL's errors mean for a caller. The driver's own texts stay behind `source()`.
 
+use lastseen_model::TenantId;
 use lastseen_store::{OpenProblem, StoreError};
 
 /// Classes and codes of SQLSTATE that mean something of their own here (PostgreSQL's appendix A).
@@ -67,6 +68,12 @@ pub(crate) fn of_statement(error: sqlx::Error) -> StoreError {
             other => StoreError::Refused(other.into()),
         },
     }
+}
+
+/// An error of a statement that adds a row about a tenant: the foreign key knows which tenants there are, also while one is purged.
+pub(crate) fn of_row_of_tenant(error: sqlx::Error, tenant: TenantId) -> StoreError {
+    let stranger = error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation);
+    if stranger { StoreError::NoSuchTenant(tenant) } else { of_statement(error) }
 }
 
 /// An error while the database at `place` is opened.

@@ -31,16 +31,18 @@ mod settings;
 mod start;
 mod successors;
 mod tenants;
+mod tokens;
 mod transaction;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId};
+use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId, TokenHash, TokenId};
 use lastseen_store::{
     About, Acknowledgement, Claim, ClaimTerms, DatabaseClock, Enqueued, Explanation, FinishRun, ItemPage, ItemQuery, Lease, ListingFailure,
-    Missing, MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Result, Retention, RunDetail,
-    RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord, TenantScope,
+    Missing, MissingQuery, NewRun, NewToken, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Result, Retention,
+    RunDetail, RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord, TenantScope,
+    TokenRecord, TokenUse,
 };
 use sqlx::PgPool;
 
@@ -76,6 +78,22 @@ impl Store for PostgresStore {
 
     async fn reap_expired(&self) -> Result<Reaped> {
         bounded(reap::reap_expired(self)).await
+    }
+
+    async fn create_token(&self, token: &NewToken) -> Result<TokenRecord> {
+        bounded(tokens::create_token(self, token)).await
+    }
+
+    async fn tokens(&self) -> Result<Vec<TokenRecord>> {
+        bounded(tokens::tokens(self)).await
+    }
+
+    async fn revoke_token(&self, token: TokenId) -> Result<Option<TokenRecord>> {
+        bounded(tokens::revoke_token(self, token)).await
+    }
+
+    async fn use_token(&self, hash: &TokenHash) -> Result<TokenUse> {
+        bounded(tokens::use_token(self, hash)).await
     }
 
     async fn register_tenant(&self, scope: &TenantScope, name: Option<&str>) -> Result<()> {

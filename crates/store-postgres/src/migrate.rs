@@ -20,14 +20,19 @@ const SERVES_FROM: i64 = 3;
 /// The step that first puts up the walls.
 const WALLS_FROM: i64 = 3;
 
-/// What the application's role may do, table by table. It may not take an item away, nor a run.
-const GRANTS: &[(&str, &str)] = &[
-    ("SELECT, INSERT, UPDATE", "tenants, policy_types, selections, sync_runs, ordinals, catalogue"),
-    ("SELECT, INSERT", "run_errors"),
-    ("SELECT, INSERT, UPDATE, DELETE", "listings, acknowledgements"),
-    ("SELECT, UPDATE", "claim_gate"),
-    ("SELECT", "lastseen_schema, item_evidence, latest_completed_runs, missing_evidence, coverage_evidence"),
-    ("SELECT", "inventory_items, inventory_sync_runs, inventory_missing, inventory_coverage"),
+/// What the application's role may do, table by table, and since which step they are there. It may not take an item away, nor a run,
+/// nor a token.
+const GRANTS: &[(i64, &str, &str)] = &[
+    (1, "SELECT, INSERT, UPDATE", "tenants, policy_types, selections, sync_runs, ordinals, catalogue"),
+    (1, "SELECT, INSERT", "run_errors"),
+    (1, "SELECT, INSERT, UPDATE, DELETE", "listings, acknowledgements"),
+    (1, "SELECT, UPDATE", "claim_gate"),
+    (1, "SELECT", "lastseen_schema"),
+    (2, "SELECT", "item_evidence, latest_completed_runs, missing_evidence, coverage_evidence"),
+    (2, "SELECT", "inventory_items, inventory_sync_runs, inventory_missing, inventory_coverage"),
+    (5, "SELECT, INSERT, UPDATE", "api_tokens"),
+    (5, "SELECT, INSERT", "api_token_tenants"),
+    (5, "SELECT, INSERT, UPDATE, DELETE", "schedules, schedule_tenants"),
 ];
 
 /// What a migration did.
@@ -79,12 +84,12 @@ pub async fn migrate_to(owner: &PostgresAddress, app_role: &str, version: i64) -
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => of_statement(error),
         other => of_statement(other.into()),
     })?;
-    if version >= WALLS_FROM {
-        raise_walls(&mut tx).await.map_err(of_statement)?;
-    }
     let to = version.max(from.unwrap_or_default());
     record_version(&mut tx, to).await.map_err(of_statement)?;
-    grant(&mut tx, app_role).await.map_err(of_statement)?;
+    if to >= WALLS_FROM {
+        raise_walls(&mut tx).await.map_err(of_statement)?;
+    }
+    grant(&mut tx, app_role, to).await.map_err(of_statement)?;
     tx.commit().await.map_err(of_statement)?;
     Ok(Migrated { from, to })
 }
@@ -122,19 +127,38 @@ pub(crate) async fn check_schema(connection: &mut PgConnection, place: &str) -> 
     if down.is_empty() { Ok(()) } else { Err(cannot(OpenProblem::WallsDown)) }
 }
 
-/// The tables of tenant data whose wall is down: row-level security off or not forced, its policy gone or another one, or a gate beside
-/// it. A policy that only narrows what is seen is nobody's harm.
+/// A table whose wall is down.
+struct Breach {
+    table: String,
+    /// Which policy is its wall: `tenant` on tenants' data, `fleet` on what has no tenant.
+    policy: String,
+}
+
+/// The tables whose wall is down, by name.
 pub(crate) async fn walls_down(connection: &mut PgConnection) -> sqlx::Result<Vec<String>> {
-    sqlx::query_scalar!(
-        r#"SELECT relname::text AS "table!" FROM pg_class c
-           WHERE oid IN ('tenants'::regclass, 'selections'::regclass, 'sync_runs'::regclass, 'run_errors'::regclass, 'listings'::regclass,
-                         'ordinals'::regclass, 'catalogue'::regclass, 'acknowledgements'::regclass)
-             AND NOT (relrowsecurity AND relforcerowsecurity AND EXISTS (
-                 SELECT 1 FROM pg_policy p WHERE p.polrelid = c.oid AND p.polname = 'tenant' AND p.polcmd = '*'
-                     AND pg_get_expr(p.polqual, c.oid) = '(tenant_id = app_tenant())' AND pg_get_expr(p.polwithcheck, c.oid) = '(tenant_id = app_tenant())'
+    Ok(breaches(connection).await?.into_iter().map(|breach| breach.table).collect())
+}
+
+/// The tables whose wall is down: row-level security off or not forced, its policy gone or another one, or a gate beside it. A policy that
+/// only narrows what is seen is nobody's harm.
+async fn breaches(connection: &mut PgConnection) -> sqlx::Result<Vec<Breach>> {
+    sqlx::query_as!(
+        Breach,
+        r#"SELECT w.name AS "table!", w.policy AS "policy!"
+           FROM (VALUES (1, 'tenants', 'tenant'), (1, 'selections', 'tenant'), (1, 'sync_runs', 'tenant'), (1, 'run_errors', 'tenant'),
+                        (1, 'listings', 'tenant'), (1, 'ordinals', 'tenant'), (1, 'catalogue', 'tenant'), (1, 'acknowledgements', 'tenant'),
+                        (5, 'api_tokens', 'fleet'), (5, 'api_token_tenants', 'tenant'), (5, 'schedules', 'fleet'), (5, 'schedule_tenants', 'tenant')
+                ) AS w (since, name, policy)
+           JOIN lastseen_schema v ON v.version >= w.since
+           LEFT JOIN pg_class c ON c.oid = to_regclass(w.name)
+           WHERE (relrowsecurity AND relforcerowsecurity AND EXISTS (
+                 SELECT 1 FROM pg_policy p
+                 CROSS JOIN (SELECT CASE w.policy WHEN 'fleet' THEN 'app_fleet()' ELSE '(tenant_id = app_tenant())' END AS rule) r
+                 WHERE p.polrelid = c.oid AND p.polname = w.policy AND p.polcmd = '*'
+                     AND pg_get_expr(p.polqual, c.oid) = r.rule AND pg_get_expr(p.polwithcheck, c.oid) = r.rule
              ) AND NOT EXISTS (
                  SELECT 1 FROM pg_policy p WHERE p.polrelid = c.oid AND p.polpermissive AND p.polname NOT IN ('tenant', 'fleet')
-             ))
+             )) IS NOT TRUE
            ORDER BY 1"#
     )
     .fetch_all(Db::of(connection))
@@ -143,11 +167,12 @@ pub(crate) async fn walls_down(connection: &mut PgConnection) -> sqlx::Result<Ve
 
 /// Puts up again what somebody took down. Nothing is touched where all walls stand: that would wait for every reader.
 async fn raise_walls(connection: &mut PgConnection) -> sqlx::Result<()> {
-    for table in walls_down(connection).await? {
+    for Breach { table, policy } in breaches(connection).await? {
+        let rule = if policy == "fleet" { "app_fleet()" } else { "tenant_id = app_tenant()" };
         let wall = format!(
             "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY; ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
-             DROP POLICY IF EXISTS tenant ON {table};
-             CREATE POLICY tenant ON {table} USING (tenant_id = app_tenant()) WITH CHECK (tenant_id = app_tenant())"
+             DROP POLICY IF EXISTS {policy} ON {table};
+             CREATE POLICY {policy} ON {table} USING ({rule}) WITH CHECK ({rule})"
         );
         // The names are our own.
         connection.execute(sqlx::raw_sql(AssertSqlSafe(wall))).await?;
@@ -192,7 +217,7 @@ async fn check_app_role(connection: &mut PgConnection, place: &str, app_role: &s
 }
 
 /// Gives the application's role its rights, and no others.
-async fn grant(connection: &mut PgConnection, app_role: &str) -> sqlx::Result<()> {
+async fn grant(connection: &mut PgConnection, app_role: &str, version: i64) -> sqlx::Result<()> {
     let names = sqlx::query!(
         r#"SELECT quote_ident($1) AS "role!", quote_ident(current_schema()) AS "schema!", quote_ident(current_database()) AS "database!""#,
         app_role
@@ -205,8 +230,9 @@ async fn grant(connection: &mut PgConnection, app_role: &str) -> sqlx::Result<()
         format!("GRANT CONNECT ON DATABASE {} TO {role}", names.database),
         format!("GRANT USAGE ON SCHEMA {} TO {role}", names.schema),
     ];
-    statements.extend(GRANTS.iter().map(|(_, tables)| format!("REVOKE ALL ON {tables} FROM {role}")));
-    statements.extend(GRANTS.iter().map(|(rights, tables)| format!("GRANT {rights} ON {tables} TO {role}")));
+    let there = || GRANTS.iter().filter(|(since, _, _)| *since <= version);
+    statements.extend(there().map(|(_, _, tables)| format!("REVOKE ALL ON {tables} FROM {role}")));
+    statements.extend(there().map(|(_, rights, tables)| format!("GRANT {rights} ON {tables} TO {role}")));
     statements.push(format!("GRANT USAGE ON SEQUENCE run_and_page_no TO {role}"));
     // Names can't be parameters; the only one that is not our own was quoted by the database.
     for statement in statements {

@@ -10,7 +10,7 @@ use crate::migrate::{check_schema_is_newest, connect};
 use crate::open::check_server;
 use crate::rows::Stored;
 use crate::settings::PostgresAddress;
-use crate::transaction::{Db, begin_within, now};
+use crate::transaction::{Db, begin_within, met, now};
 
 /// How often the tenant's row is tried for.
 const TRIES: u32 = 8;
@@ -92,7 +92,7 @@ async fn hold_or_make(tx: &mut PgConnection, tenant: Uuid) -> Result<bool> {
 
 /// Who refers to a row goes before it.
 async fn take_away(tx: &mut PgConnection, tenant: Uuid) -> Result<Purged> {
-    let gone = [
+    let seen = [
         ("acknowledgements", sqlx::query!("DELETE FROM acknowledgements WHERE tenant_id = $1", tenant).execute(Db::of(tx)).await),
         ("listings", sqlx::query!("DELETE FROM listings WHERE tenant_id = $1", tenant).execute(Db::of(tx)).await),
         ("run_errors", sqlx::query!("DELETE FROM run_errors WHERE tenant_id = $1", tenant).execute(Db::of(tx)).await),
@@ -100,9 +100,28 @@ async fn take_away(tx: &mut PgConnection, tenant: Uuid) -> Result<Purged> {
         ("ordinals", sqlx::query!("DELETE FROM ordinals WHERE tenant_id = $1", tenant).execute(Db::of(tx)).await),
         ("sync_runs", sqlx::query!("DELETE FROM sync_runs WHERE tenant_id = $1", tenant).execute(Db::of(tx)).await),
         ("selections", sqlx::query!("DELETE FROM selections WHERE tenant_id = $1", tenant).execute(Db::of(tx)).await),
-        ("tenants", sqlx::query!("DELETE FROM tenants WHERE tenant_id = $1", tenant).execute(Db::of(tx)).await),
     ];
     let rows =
         |(table, done): (_, sqlx::Result<PgQueryResult>)| Ok(PurgedTable { table, rows: done.map_err(of_statement)?.rows_affected() });
-    Ok(Purged { tables: gone.into_iter().map(rows).collect::<Result<_>>()? })
+    let mut tables: Vec<PurgedTable> = seen.into_iter().map(rows).collect::<Result<_>>()?;
+    keep_references_away(tx, tenant).await?;
+    let known = [
+        ("schedule_tenants", sqlx::query!("DELETE FROM schedule_tenants WHERE tenant_id = $1", tenant).execute(Db::of(tx)).await),
+        ("api_token_tenants", sqlx::query!("DELETE FROM api_token_tenants WHERE tenant_id = $1", tenant).execute(Db::of(tx)).await),
+        ("tenants", sqlx::query!("DELETE FROM tenants WHERE tenant_id = $1", tenant).execute(Db::of(tx)).await),
+    ];
+    for known in known {
+        tables.push(rows(known)?);
+    }
+    Ok(Purged { tables })
+}
+
+/// Waits for tokens and schedules that are just being made for the tenant, and lets none refer to it from here on: who makes one looks
+/// across tenants, and can't share-lock a tenant's row as a start does. No page can be waited for here: no run is left that takes one.
+async fn keep_references_away(tx: &mut PgConnection, tenant: Uuid) -> Result<()> {
+    let held = sqlx::query_scalar!("SELECT tenant_id FROM tenants WHERE tenant_id = $1 FOR UPDATE", tenant)
+        .fetch_all(Db::of(tx))
+        .await
+        .map_err(of_statement)?;
+    met("purge", 1, held.len() as u64)
 }

@@ -59,8 +59,8 @@ impl TenantTx {
     }
 }
 
-/// A transaction that looks across tenants: at runs and at the names of tenants, and at nothing else. The walls let it write nothing
-/// of any tenant.
+/// A transaction that looks across tenants: at runs and at the names of tenants, and writes neither. Tokens and schedules, which have no
+/// tenant of their own, it reads and writes, and for which tenants they are. To nothing else of any tenant do the walls let it.
 pub(crate) struct FleetTx {
     inner: Transaction<'static, Postgres>,
     /// The database's time at its beginning.
@@ -71,6 +71,11 @@ impl FleetTx {
     /// The connection, for a statement.
     pub(crate) fn db(&mut self) -> Db<'_> {
         Db(&mut self.inner)
+    }
+
+    /// The time as a parameter.
+    pub(crate) fn now_sql(&self) -> jiff_sqlx::Timestamp {
+        self.now.into()
     }
 
     /// Makes everything that was written permanent.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use lastseen_model::TenantId;
 use lastseen_store::{OpenProblem, StoreError};
 
 /// SQLite's primary result codes that mean something of their own here (sqlite.org/rescode.html).
@@ -49,6 +50,12 @@ pub(crate) fn of_statement(error: sqlx::Error) -> StoreError {
             other => StoreError::Refused(other.into()),
         },
     }
+}
+
+/// An error of a statement that adds a row about a tenant: the foreign key knows which tenants there are.
+pub(crate) fn of_row_of_tenant(error: sqlx::Error, tenant: TenantId) -> StoreError {
+    let stranger = error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_foreign_key_violation);
+    if stranger { StoreError::NoSuchTenant(tenant) } else { of_statement(error) }
 }
 
 /// An error while the file at `path` is opened.

@@ -36,17 +36,19 @@ mod rows;
 mod start;
 mod successors;
 mod tenants;
+mod tokens;
 mod transaction;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId};
+use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId, TokenHash, TokenId};
 use lastseen_store::{
     About, Acknowledgement, Claim, ClaimTerms, DatabaseClock, Enqueued, Explanation, FinishRun, ItemPage, ItemQuery, Lease, ListingFailure,
-    Missing, MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Result, Retention, RunDetail,
-    RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, TenantChange, TenantRecord, TenantScope,
+    Missing, MissingQuery, NewRun, NewToken, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Result, Retention,
+    RunDetail, RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, TenantChange, TenantRecord, TenantScope, TokenRecord,
+    TokenUse,
 };
 use sqlx::SqlitePool;
 
@@ -81,6 +83,22 @@ impl Store for SqliteStore {
 
     async fn queued_runs(&self, limits: Limits, at_most: u32) -> Result<Vec<QueuedRun>> {
         queue::queued_runs(self, limits, at_most).await
+    }
+
+    async fn create_token(&self, token: &NewToken) -> Result<TokenRecord> {
+        tokens::create_token(self, token).await
+    }
+
+    async fn tokens(&self) -> Result<Vec<TokenRecord>> {
+        tokens::tokens(self).await
+    }
+
+    async fn revoke_token(&self, token: TokenId) -> Result<Option<TokenRecord>> {
+        tokens::revoke_token(self, token).await
+    }
+
+    async fn use_token(&self, hash: &TokenHash) -> Result<TokenUse> {
+        tokens::use_token(self, hash).await
     }
 
     async fn register_tenant(&self, scope: &TenantScope, name: Option<&str>) -> Result<()> {

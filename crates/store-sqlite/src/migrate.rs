@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0002_views.sql"),
     include_str!("../migrations/0003_queue.sql"),
     include_str!("../migrations/0004_tenants.sql"),
+    include_str!("../migrations/0005_service.sql"),
 ];
 
 /// The newest version known here.

@@ -26,6 +26,8 @@ impl SqliteStore {
             ("ordinals", sqlx::query!("DELETE FROM ordinals WHERE tenant_id = ?1", tenant).execute(tx.db()).await),
             ("sync_runs", sqlx::query!("DELETE FROM sync_runs WHERE tenant_id = ?1", tenant).execute(tx.db()).await),
             ("selections", sqlx::query!("DELETE FROM selections WHERE tenant_id = ?1", tenant).execute(tx.db()).await),
+            ("schedule_tenants", sqlx::query!("DELETE FROM schedule_tenants WHERE tenant_id = ?1", tenant).execute(tx.db()).await),
+            ("api_token_tenants", sqlx::query!("DELETE FROM api_token_tenants WHERE tenant_id = ?1", tenant).execute(tx.db()).await),
             ("tenants", sqlx::query!("DELETE FROM tenants WHERE tenant_id = ?1", tenant).execute(tx.db()).await),
         ];
         let rows = |(table, done): (_, sqlx::Result<sqlx::sqlite::SqliteQueryResult>)| {

@@ -20,6 +20,12 @@ pub enum StoreError {
     /// The tenant was removed, so no run of it is made or claimed. [`crate::Store::set_tenant`] brings it back.
     #[error("the tenant was removed")]
     TenantRemoved,
+    /// A token or a schedule is to be for a tenant that the database does not know. Nothing was written.
+    #[error("the database does not know the tenant {0}")]
+    NoSuchTenant(lastseen_model::TenantId),
+    /// Another schedule has that name. Nothing was written.
+    #[error("there is a schedule of that name already")]
+    NameTaken,
     /// A run of the tenant is running under a lease, so the tenant can't be purged. Nothing was taken away.
     #[error("a run of the tenant is running: {run}")]
     TenantBusy {
@@ -119,6 +125,9 @@ impl StoreError {
             Self::PageOutOfOrder { page, expected } if expected < page => ErrorCode::StoreUnavailable,
             Self::PageOutOfOrder { .. }
             | Self::ListingNotOpen(_)
+            // No run asks for tokens or schedules.
+            | Self::NoSuchTenant(_)
+            | Self::NameTaken
             | Self::RowsAffected { .. }
             | Self::Inconsistent { .. }
             | Self::Refused(_) => ErrorCode::Internal,

@@ -26,7 +26,7 @@ mod token;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId};
+use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId, TokenHash, TokenId};
 
 pub use about::{About, AboutPostgres, AboutSqlite, BackendAbout, JournalMode, Walls};
 pub use clock::{DatabaseClock, ManualClock};
@@ -46,7 +46,7 @@ pub use run::{
 pub use schedule::{Advance, Advanced, DueSchedule, DueSchedules, NewSchedule, SCHEDULE_NAME_MAX_CHARS, ScheduleRecord};
 pub use scope::TenantScope;
 pub use tenant::{Change, Purged, PurgedTable, REQUESTS_AT_ONCE, RUNS_AT_ONCE, Removal, TenantChange, TenantRecord};
-pub use token::{NewToken, TOKEN_NAME_MAX_CHARS, TokenRecord, TokenUse};
+pub use token::{NewToken, TOKEN_NAME_MAX_CHARS, TOKEN_USE_NOTED_EVERY, TokenRecord, TokenUse};
 
 /// What every verb answers.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -72,6 +72,20 @@ pub trait Store: Send + Sync + 'static {
     /// none of a tenant that has its [`TenantRecord::runs_at_once`] running, else `limits.per_tenant`, and none of a removed tenant.
     /// Runs that a waiting start keeps for itself are not among them. A hint: it reaps nothing, and the claim decides.
     async fn queued_runs(&self, limits: Limits, at_most: u32) -> Result<Vec<QueuedRun>>;
+
+    /// Makes a token of the API. [`StoreError::NoSuchTenant`] where the database does not know a tenant that it names; a removed one it
+    /// knows. Nothing was written then.
+    async fn create_token(&self, token: &NewToken) -> Result<TokenRecord>;
+
+    /// All tokens, the newest first; those that were taken back or whose time is over too.
+    async fn tokens(&self) -> Result<Vec<TokenRecord>>;
+
+    /// Takes a token back. Taken back already: unchanged. None where there is no such token.
+    async fn revoke_token(&self, token: TokenId) -> Result<Option<TokenRecord>>;
+
+    /// What a token is worth that somebody showed, by the database's clock. Asked at every request, so it is one read; the time of its
+    /// last use moves at most once in [`TOKEN_USE_NOTED_EVERY`].
+    async fn use_token(&self, hash: &TokenHash) -> Result<TokenUse>;
 
     // --- a tenant ---
 

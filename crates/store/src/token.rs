@@ -8,6 +8,9 @@ use serde::Serialize;
 /// How long a [`NewToken::name`] may be, in characters.
 pub const TOKEN_NAME_MAX_CHARS: usize = 100;
 
+/// How much later than the last noted use of a token another one is noted: a request is not to cost a write.
+pub const TOKEN_USE_NOTED_EVERY: Duration = Duration::from_hours(1);
+
 /// A token to be.
 #[derive(Debug, Clone)]
 pub struct NewToken {
@@ -50,6 +53,13 @@ pub struct TokenRecord {
     pub last_used_at: Option<Timestamp>,
 }
 
+impl TokenRecord {
+    /// Whether a use at this time is to be noted: the last one that was is [`TOKEN_USE_NOTED_EVERY`] ago, or there is none.
+    pub fn use_is_to_be_noted(&self, now: Timestamp) -> bool {
+        self.last_used_at.is_none_or(|noted| noted.checked_add(TOKEN_USE_NOTED_EVERY).is_ok_and(|next| next <= now))
+    }
+}
+
 /// What a token is worth that somebody showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenUse {
@@ -61,4 +71,17 @@ pub enum TokenUse {
     Revoked,
     /// There never was such a token.
     Unknown,
+}
+
+impl TokenUse {
+    /// What a token is worth at this time of the database's clock. One that was taken back stays so, also when its time is over.
+    pub fn of(token: TokenRecord, now: Timestamp) -> Self {
+        if token.revoked_at.is_some() {
+            Self::Revoked
+        } else if token.expires_at <= now {
+            Self::Expired
+        } else {
+            Self::Valid(token)
+        }
+    }
 }

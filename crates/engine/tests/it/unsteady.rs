@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId};
+use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId, TokenHash, TokenId};
 use lastseen_store::{
     About, Acknowledgement, Claim, ClaimTerms, Enqueued, Explanation, FinishRun, ItemPage, ItemQuery, Lease, ListingFailure, Missing,
-    MissingQuery, NewRun, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Result, Retention, RunDetail,
-    RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord, TenantScope,
+    MissingQuery, NewRun, NewToken, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Result, Retention, RunDetail,
+    RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord, TenantScope, TokenRecord,
+    TokenUse,
 };
 use tokio::sync::Semaphore;
 
@@ -131,6 +132,18 @@ impl Store for Unsteady {
     }
     async fn reap_expired(&self) -> Result<Reaped> {
         self.inner.reap_expired().await
+    }
+    async fn create_token(&self, token: &NewToken) -> Result<TokenRecord> {
+        self.inner.create_token(token).await
+    }
+    async fn tokens(&self) -> Result<Vec<TokenRecord>> {
+        self.inner.tokens().await
+    }
+    async fn revoke_token(&self, token: TokenId) -> Result<Option<TokenRecord>> {
+        self.inner.revoke_token(token).await
+    }
+    async fn use_token(&self, hash: &TokenHash) -> Result<TokenUse> {
+        self.inner.use_token(hash).await
     }
     async fn register_tenant(&self, scope: &TenantScope, name: Option<&str>) -> Result<()> {
         self.inner.register_tenant(scope, name).await

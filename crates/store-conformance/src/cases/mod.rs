@@ -15,3 +15,4 @@ pub(crate) mod queue;
 pub(crate) mod retention;
 pub(crate) mod successors;
 pub(crate) mod tenants;
+pub(crate) mod tokens;

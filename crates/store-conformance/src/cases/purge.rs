@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use lastseen_model::{Ending, ErrorCode, Guard, OnLimit, PageEnd};
+use lastseen_model::{Ending, ErrorCode, Guard, OnLimit, PageEnd, Role};
 use lastseen_store::{Acknowledgement, Enqueued, Start, StoreError};
 
-use crate::fixture::{Desk, LEASE, Lab, MICRO, Open, Told, terms};
+use crate::fixture::{Desk, LEASE, Lab, MICRO, Open, Told, tenants_of, terms};
 use crate::world::{APP, COMPLIANCE, CONFIG, Chosen, id, kind};
 
 /// All types of a tenant that has something in every table.
@@ -28,6 +28,7 @@ async fn furnish(desk: &Desk) {
     desk.sync(&all(), &[(CONFIG, Told::Saw(&["1", "2"])), (APP, Told::Saw(&["1"]))]).await;
     desk.sync(&all(), &[(CONFIG, Told::Saw(&["1"])), (APP, Told::Failed(ErrorCode::GraphForbidden))]).await;
     assert!(desk.store.acknowledge(&desk.scope, &note("2")).await.expect("an answer"));
+    desk.store.create_token(&desk.new_token(Role::Reader, tenants_of([desk]))).await.expect("a token");
 }
 
 async fn rows(lab: &Lab, desk: &Desk) -> BTreeMap<String, Vec<String>> {
@@ -42,6 +43,14 @@ pub(crate) async fn a_purge_leaves_no_row_of_the_tenant_in_any_table_and_none_of
     let (gone, twin) = (lab.desk(1), lab.desk(2));
     for desk in [&gone, &twin] {
         furnish(desk).await;
+        let tenant = desk.scope.tenant();
+        let schedule = format!(
+            "INSERT INTO schedules VALUES ('{tenant}', 's-{tenant}', '* * * * *', 'UTC', 0, '{}', '{{}}', false,
+                                           (SELECT min(registered_at) FROM tenants), NULL);
+             INSERT INTO schedule_tenants VALUES ('{tenant}', '{tenant}', NULL)",
+            all().selection.hash()
+        );
+        lab.database.execute(&schedule).await.expect("a statement that both databases understand");
     }
     let (before, others) = (rows(&lab, &gone).await, rows(&lab, &twin).await);
     let empty: Vec<&String> = before.iter().filter(|(_, rows)| rows.is_empty()).map(|(table, _)| table).collect();

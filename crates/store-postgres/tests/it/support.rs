@@ -94,9 +94,10 @@ impl Database {
     pub(crate) async fn dump(&self) -> Vec<String> {
         let pool = self.superuser().await;
         let mut rows = Vec::new();
-        for table in
-            ["tenants", "policy_types", "selections", "sync_runs", "run_errors", "listings", "ordinals", "catalogue", "acknowledgements"]
-        {
+        let tables = "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
+                      AND relname NOT IN ('lastseen_migrations', 'lastseen_schema', 'claim_gate') ORDER BY 1";
+        let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&pool).await.expect("tables");
+        for table in tables {
             let sql = AssertSqlSafe(format!("SELECT '{table} ' || jsonb_strip_nulls(to_jsonb(t))::text FROM {table} t ORDER BY 1"));
             rows.extend(sqlx::query_scalar::<_, String>(sql).fetch_all(&pool).await.expect("rows"));
         }

@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor};
 use crate::support::{Database, Postgres, runtime};
 
 /// The tables and views that hold tenants' data.
-const TENANT_DATA: [&str; 12] = [
+const TENANT_DATA: [&str; 14] = [
     "tenants",
     "selections",
     "sync_runs",
@@ -19,11 +19,19 @@ const TENANT_DATA: [&str; 12] = [
     "ordinals",
     "catalogue",
     "acknowledgements",
+    "api_token_tenants",
+    "schedule_tenants",
     "inventory_items",
     "inventory_sync_runs",
     "inventory_missing",
     "inventory_coverage",
 ];
+
+/// How many of them are tables.
+const TABLES: usize = 10;
+
+/// What has no tenant of its own, and shows to a look across tenants alone.
+const FLEET_DATA: [&str; 2] = ["api_tokens", "schedules"];
 
 /// The policies ask this function whose transaction it is.
 const ONE_TENANT_FOR_ALL: &str =
@@ -71,7 +79,11 @@ async fn two_tenants() -> (Database, PgConnection) {
                  INSERT INTO listings (tenant_id, run_id, policy_type, run_no, selection_hash, position, contract_hash, contract_version,
                                        pages_by_offset, known_before, items_unseen, outcome, started_at, ended_at, pages, last_no, last_page_at)
                      VALUES ('{tenant}', '{tenant}', 't', 1, '{hash}', 0, '', '', false, 1, 1, 'complete', now(), now(), 1, 2, now());
-                 INSERT INTO acknowledgements VALUES ('{tenant}', 't', 'a', 'ada', '', now(), 1)"
+                 INSERT INTO acknowledgements VALUES ('{tenant}', 't', 'a', 'ada', '', now(), 1);
+                 INSERT INTO api_tokens VALUES ('{tenant}', 'name', decode('{hash}', 'hex'), 'reader', false, now(), now());
+                 INSERT INTO api_token_tenants VALUES ('{tenant}', '{tenant}');
+                 INSERT INTO schedules VALUES ('{tenant}', 'name-{digit}', '* * * * *', 'UTC', 0, '{hash}', '{{}}', false, now());
+                 INSERT INTO schedule_tenants VALUES ('{tenant}', '{tenant}', now())"
             ))
             .await;
     }
@@ -86,9 +98,13 @@ fn r05_without_a_tenant_set_nothing_shows_and_nothing_can_be_written() {
         for table in TENANT_DATA {
             assert_eq!(count(&mut app, table).await, 0, "{table}");
         }
-        for table in &TENANT_DATA[..8] {
+        for table in &TENANT_DATA[..TABLES] {
             let written = execute(&mut app, &format!("UPDATE {table} SET tenant_id = tenant_id")).await.unwrap_or_default();
             assert_eq!(written, 0, "{table}");
+        }
+        for table in FLEET_DATA {
+            assert_eq!(count(&mut app, table).await, 0, "{table}");
+            assert_eq!(execute(&mut app, &format!("UPDATE {table} SET name = 'x'")).await.expect("no row shows"), 0, "{table}");
         }
         let planted = execute(&mut app, "INSERT INTO tenants VALUES ('33333333-3333-3333-3333-333333333333', 'x', now())").await;
         assert!(planted.expect_err("refused").to_string().contains("row-level security"));
@@ -104,6 +120,9 @@ fn r05_with_a_tenant_set_its_rows_show_alone_and_only_for_the_transaction() {
         for table in TENANT_DATA {
             assert_eq!(count(&mut tx, table).await, 1, "{table}");
         }
+        for table in FLEET_DATA {
+            assert_eq!(count(&mut tx, table).await, 0, "{table} shows to no tenant");
+        }
         // The other tenant's rows can't be moved here, nor this one's there.
         let moved = execute(&mut tx, "UPDATE tenants SET tenant_id = '22222222-2222-2222-2222-222222222222'").await;
         assert!(moved.expect_err("refused").to_string().contains("row-level security"));
@@ -113,34 +132,39 @@ fn r05_with_a_tenant_set_its_rows_show_alone_and_only_for_the_transaction() {
 }
 
 #[test]
-fn across_tenants_runs_and_names_can_be_seen_and_nothing_else_and_nothing_written() {
+fn across_tenants_runs_names_tokens_and_schedules_can_be_seen_and_nothing_else() {
     runtime().block_on(async {
         let (_database, mut app) = two_tenants().await;
         let mut tx = app.begin().await.expect("begins");
         execute(&mut tx, "SELECT set_config('app.fleet', 'on', true)").await.expect("set");
         for table in TENANT_DATA {
             let seen = count(&mut tx, table).await;
-            let expected = if ["tenants", "sync_runs", "inventory_sync_runs"].contains(&table) { 2 } else { 0 };
-            assert_eq!(seen, expected, "{table}");
+            let shows = ["tenants", "sync_runs", "api_token_tenants", "schedule_tenants", "inventory_sync_runs"].contains(&table);
+            assert_eq!(seen, if shows { 2 } else { 0 }, "{table}");
+        }
+        for table in FLEET_DATA {
+            assert_eq!(count(&mut tx, table).await, 2, "{table}");
         }
         for table in ["tenants", "sync_runs"] {
             let written = execute(&mut tx, &format!("UPDATE {table} SET tenant_id = tenant_id")).await.expect("no row shows");
             assert_eq!(written, 0, "{table}");
         }
+        let written = execute(&mut tx, "UPDATE schedule_tenants SET next_due_at = NULL").await.expect("written");
+        assert_eq!(written, 2, "a schedule is for several tenants");
     });
 }
 
 #[test]
-fn i04_the_applications_role_can_take_nothing_away_but_listings_and_notes() {
+fn i04_the_applications_role_can_take_nothing_away_but_listings_notes_and_schedules() {
     runtime().block_on(async {
         let (_database, mut app) = two_tenants().await;
-        for table in &TENANT_DATA[..8] {
+        for table in TENANT_DATA[..TABLES].iter().chain(&FLEET_DATA) {
             let right: bool = sqlx::query_scalar("SELECT has_table_privilege($1, 'DELETE') OR has_table_privilege($1, 'TRUNCATE')")
                 .bind(table)
                 .fetch_one(&mut app)
                 .await
                 .expect("an answer");
-            assert_eq!(right, ["listings", "acknowledgements"].contains(table), "{table}");
+            assert_eq!(right, ["listings", "acknowledgements", "schedules", "schedule_tenants"].contains(table), "{table}");
         }
     });
 }
@@ -171,6 +195,9 @@ fn a_role_that_the_walls_would_not_hold_is_refused() {
         for breach in [
             "DROP POLICY tenant ON listings",
             "DROP POLICY tenant ON catalogue; CREATE POLICY tenant ON catalogue USING (true)",
+            "DROP POLICY tenant ON schedule_tenants",
+            "ALTER TABLE api_tokens DISABLE ROW LEVEL SECURITY",
+            "DROP POLICY fleet ON schedules; CREATE POLICY fleet ON schedules USING (true)",
             "CREATE POLICY gate ON sync_runs USING (true)",
         ] {
             database.as_superuser(breach).await;
