@@ -76,6 +76,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         .await
     }
 
+    /// Fails if anything more comes, and if the connection is reset instead of closed.
+    pub(crate) async fn ends_in_good_order(&mut self) {
+        let mut rest = Vec::new();
+        let end = soon(self.0.read_to_end(&mut rest)).await;
+        assert!(matches!(end, Ok(0)), "{end:?}");
+    }
+
     /// What comes until the server ends the connection, be it in good order or not.
     pub(crate) async fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();

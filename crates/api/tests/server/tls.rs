@@ -105,9 +105,7 @@ async fn a_drain_over_tls_answers_whole_and_says_farewell() {
     let answer = client.answer().await.expect("an answer");
     assert!(answer.closes() && answer.body == "held, and let go", "{answer:?}");
     // Without the farewell of TLS this would be an error: somebody on the way could cut an answer short unseen.
-    let mut rest = Vec::new();
-    let farewell = soon(tokio::io::AsyncReadExt::read_to_end(&mut client.0, &mut rest)).await;
-    assert!(farewell.is_ok() && rest.is_empty(), "{farewell:?}");
+    client.ends_in_good_order().await;
     assert_eq!(secured.served.ended().await, Ended::Whole);
 }
 
