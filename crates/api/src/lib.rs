@@ -14,6 +14,7 @@ mod parameter;
 mod problem;
 mod router;
 mod segments;
+pub mod server;
 mod shared;
 #[cfg(feature = "try-page")]
 mod try_page;

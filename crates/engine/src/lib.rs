@@ -19,6 +19,7 @@ mod queue;
 mod run;
 mod settings;
 pub mod status;
+pub mod timeline;
 pub mod token;
 mod worker;
 
