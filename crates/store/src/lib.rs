@@ -15,6 +15,8 @@ mod clock;
 mod diff;
 mod error;
 mod fleet;
+#[cfg(feature = "openapi")]
+mod openapi;
 mod read;
 mod retention;
 mod run;
