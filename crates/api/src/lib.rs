@@ -4,6 +4,7 @@
 //! of the engine, and answers. Rules of the business stand there, and none here; SQL stands nowhere near.
 
 mod authority;
+pub mod oidc;
 pub mod server;
 
 use std::sync::Arc;
