@@ -3,9 +3,22 @@
 //! An operation is one file under `operations/`. It says what it needs, reads what it was sent, calls a verb of the store or a function
 //! of the engine, and answers. Rules of the business stand there, and none here; SQL stands nowhere near.
 
+mod answer;
 mod authority;
+mod body;
+mod description;
+mod gate;
 pub mod oidc;
+mod operation;
+mod operations;
+mod parameter;
+mod problem;
+mod router;
+mod segments;
 pub mod server;
+mod shared;
+#[cfg(feature = "try-page")]
+mod try_page;
 
 use std::sync::Arc;
 
@@ -14,6 +27,8 @@ use lastseen_store::Store;
 use tokio_util::sync::CancellationToken;
 
 pub use authority::{Authenticated, Who};
+pub use problem::Code;
+pub use router::router;
 
 /// What every operation works with.
 #[derive(Clone)]
@@ -26,4 +41,9 @@ pub struct Api {
     pub timer: Arc<dyn Timer>,
     /// Fires when the process is to end: the API is no longer ready, and event streams close.
     pub drain: CancellationToken,
+}
+
+/// The description of the API: OpenAPI 3.1 as JSON, the same every time.
+pub fn openapi() -> String {
+    description::text()
 }

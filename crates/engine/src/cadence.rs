@@ -103,6 +103,11 @@ impl Cadence {
         self.zone.iana_name().unwrap_or("UTC")
     }
 
+    /// A time as the zone's clocks show it.
+    pub fn local(&self, time: Timestamp) -> Zoned {
+        time.to_zoned(self.zone.clone())
+    }
+
     /// The first time that comes after `after`, for whoever is `offset` later than the text says. What lies between two calls, however
     /// many times that was, is passed over.
     pub fn next_due(&self, offset: Duration, after: Timestamp) -> Timestamp {

@@ -27,6 +27,11 @@ pub fn new_schedule_id() -> ScheduleId {
     ScheduleId::try_from(new_v7()).unwrap_or_else(|_| unreachable_nil())
 }
 
+/// A fresh id of a request to the API.
+pub fn new_request_id() -> Uuid {
+    new_v7()
+}
+
 #[expect(clippy::disallowed_methods, reason = "the one place that makes ids")]
 fn new_v7() -> Uuid {
     Uuid::now_v7()

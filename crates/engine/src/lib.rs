@@ -19,13 +19,14 @@ mod queue;
 mod run;
 mod settings;
 pub mod status;
+pub mod timeline;
 pub mod token;
 mod worker;
 
 pub use access::{Accesses, TenantAccess};
 pub use doctor::{Examination, Examine, Examiner, Expected, Knock, NotSignedIn, Outlook, PathExamined, Permission, SignedIn};
 pub use events::{Event, Observer, Silent};
-pub use ids::{new_schedule_id, new_worker_id, unique_suffix};
+pub use ids::{new_request_id, new_schedule_id, new_worker_id, unique_suffix};
 /// How everything here waits, and whoever stands on it.
 pub use lastseen_graph::{Timer, TokioTimer};
 pub use queue::enqueue;

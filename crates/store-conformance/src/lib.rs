@@ -176,6 +176,14 @@ macro_rules! conformance_tests {
                 i27_successors_outlive_the_listings_that_retention_drops
                 each_item_of_a_page_has_its_own_and_an_explanation_says_the_same
             }
+            standing {
+                a_selection_stands_with_its_newest_run_its_latest_completed_one_and_its_latest_success
+                a_selection_that_never_ended_well_has_neither_a_completed_run_nor_a_success
+                r05_a_fleet_is_the_tenants_that_were_asked_for_by_tenant_and_selection
+                a_removed_tenant_is_no_part_of_the_fleet_until_it_is_back
+                i09_counts_tell_no_baseline_from_nothing_missing
+                r22_counts_are_each_selections_own_and_the_totals_of_what_is_missing
+            }
             answers {
                 items_come_by_type_and_id_with_all_that_was_observed
                 item_filters_narrow_each_other

@@ -14,6 +14,7 @@ mod error;
 mod explain;
 mod finish;
 mod fleet;
+mod fleet_state;
 mod history;
 mod items;
 mod lease;
@@ -37,12 +38,12 @@ mod transaction;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId, TokenHash, TokenId};
+use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, Tenants, TokenHash, TokenId};
 use lastseen_store::{
-    About, Acknowledgement, Claim, ClaimTerms, DatabaseClock, Enqueued, Explanation, FinishRun, ItemPage, ItemQuery, Lease, ListingFailure,
-    Missing, MissingQuery, NewRun, NewToken, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Result, Retention,
-    RunDetail, RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord, TenantScope,
-    TokenRecord, TokenUse,
+    About, Acknowledgement, Claim, ClaimTerms, DatabaseClock, Enqueued, Explanation, FinishRun, FleetState, ItemPage, ItemQuery, Lease,
+    ListingFailure, Missing, MissingCounts, MissingQuery, NewRun, NewToken, PageRecord, PageStored, Pruned, QueuedRun, Reaped,
+    RegistryType, Removal, Result, Retention, RunDetail, RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, StoreError,
+    TenantChange, TenantRecord, TenantScope, TokenRecord, TokenUse,
 };
 use sqlx::PgPool;
 
@@ -94,6 +95,10 @@ impl Store for PostgresStore {
 
     async fn use_token(&self, hash: &TokenHash) -> Result<TokenUse> {
         bounded(tokens::use_token(self, hash)).await
+    }
+
+    async fn fleet_state(&self, tenants: &Tenants) -> Result<FleetState> {
+        bounded(fleet_state::fleet_state(self, tenants)).await
     }
 
     async fn register_tenant(&self, scope: &TenantScope, name: Option<&str>) -> Result<()> {
@@ -178,6 +183,10 @@ impl Store for PostgresStore {
 
     async fn missing(&self, scope: &TenantScope, query: &MissingQuery) -> Result<Missing> {
         bounded(missing::missing(self, scope, query)).await
+    }
+
+    async fn missing_counts(&self, scope: &TenantScope, reference: Reference) -> Result<Vec<MissingCounts>> {
+        bounded(missing::missing_counts(self, scope, reference)).await
     }
 
     async fn explain(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<Option<Explanation>> {

@@ -1,7 +1,9 @@
 //! What is missing for a selection, against a reference. The rule itself stands in the view `missing_evidence`.
 
-use lastseen_model::{Confidence, PolicyType, Reference, RunId, Timestamp};
-use lastseen_store::{Coverage, Cursor, Missing, MissingAnswer, MissingItem, MissingQuery, ReferenceRun, Result, TenantScope};
+use lastseen_model::{Confidence, PolicyType, Reference, RunId, SelectionHash, Timestamp};
+use lastseen_store::{
+    Counted, Coverage, Cursor, Missing, MissingAnswer, MissingCounts, MissingItem, MissingQuery, ReferenceRun, Result, TenantScope,
+};
 use uuid::Uuid;
 
 use crate::PostgresStore;
@@ -12,7 +14,7 @@ use crate::transaction::{TenantTx, met};
 
 pub(crate) async fn missing(store: &PostgresStore, scope: &TenantScope, query: &MissingQuery) -> Result<Missing> {
     let mut tx = store.read(scope).await?;
-    let Some(reference) = reference(&mut tx, query).await? else { return Ok(Missing::NoBaseline) };
+    let Some(reference) = reference(&mut tx, query.selection, query.reference).await? else { return Ok(Missing::NoBaseline) };
     let coverage = coverage(&mut tx, &reference).await?;
     let listings = query.listings(&coverage);
     let Judged { high, low, acknowledged, mut page } = judge(&mut tx, query, &listings).await?;
@@ -25,16 +27,47 @@ pub(crate) async fn missing(store: &PostgresStore, scope: &TenantScope, query: &
     Ok(Missing::Answer(Box::new(MissingAnswer { reference, coverage, items, high, low, acknowledged, next_cursor })))
 }
 
+pub(crate) async fn missing_counts(store: &PostgresStore, scope: &TenantScope, reference: Reference) -> Result<Vec<MissingCounts>> {
+    let mut tx = store.read(scope).await?;
+    let tenant = tx.tenant;
+    let rows =
+        sqlx::query!("SELECT selection_hash, selection_payload FROM selections WHERE tenant_id = $1 ORDER BY selection_hash", tenant)
+            .fetch_all(tx.db())
+            .await
+            .map_err(of_statement)?;
+    let mut counts = Vec::with_capacity(rows.len());
+    for row in rows {
+        let selection = Stored { table: "selections", key: &row.selection_hash };
+        let selection_hash = selection.word("selection_hash", &row.selection_hash)?;
+        counts.push(MissingCounts {
+            tenant_id: scope.tenant(),
+            selection_hash,
+            selection_payload: selection.json("selection_payload", row.selection_payload)?,
+            counts: counted(&mut tx, selection_hash, reference).await?,
+        });
+    }
+    Ok(counts)
+}
+
+/// The totals that [`missing`] gives, without a page.
+async fn counted(tx: &mut TenantTx, selection: SelectionHash, against: Reference) -> Result<Option<Counted>> {
+    let Some(reference) = reference(tx, selection, against).await? else { return Ok(None) };
+    let coverage = coverage(tx, &reference).await?;
+    let query = MissingQuery::totals(selection, against);
+    let Judged { high, low, acknowledged, page: _ } = judge(tx, &query, &query.listings(&coverage)).await?;
+    Ok(Some(Counted::new(reference, &coverage, high, low, acknowledged)))
+}
+
 /// The run that the answer names. For *latest complete* that is the latest completed run, whose scope is answered.
-async fn reference(tx: &mut TenantTx, query: &MissingQuery) -> Result<Option<ReferenceRun>> {
+async fn reference(tx: &mut TenantTx, selection: SelectionHash, reference: Reference) -> Result<Option<ReferenceRun>> {
     let tenant = tx.tenant;
     let row = sqlx::query!(
         r#"SELECT run_id, status, finished_at AS "finished_at!" FROM sync_runs
            WHERE tenant_id = $1 AND selection_hash = $2 AND status IN ('success', 'partial', 'failed') AND (status = 'success' OR NOT $3)
            ORDER BY run_no DESC LIMIT 1"#,
         tenant,
-        query.selection.to_string(),
-        query.reference == Reference::LatestSuccess,
+        selection.to_string(),
+        reference == Reference::LatestSuccess,
     )
     .fetch_optional(tx.db())
     .await

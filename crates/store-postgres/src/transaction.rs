@@ -119,6 +119,12 @@ impl PostgresStore {
         Ok(FleetTx { inner, now })
     }
 
+    /// Opens a transaction that reads one snapshot across tenants.
+    pub(crate) async fn read_fleet(&self) -> Result<FleetTx> {
+        let (inner, now) = self.pass(Door { tenant: None, fleet: true, reads: true }).await?;
+        Ok(FleetTx { inner, now })
+    }
+
     async fn within(&self, tenant: Uuid, fleet: bool, reads: bool) -> Result<TenantTx> {
         let (inner, now) = self.pass(Door { tenant: Some(tenant), fleet, reads }).await?;
         Ok(TenantTx { inner, tenant, now, clock: self.clock.clone() })

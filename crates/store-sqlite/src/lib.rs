@@ -18,6 +18,7 @@ mod error;
 mod explain;
 mod finish;
 mod fleet;
+mod fleet_state;
 #[cfg(test)]
 mod full_disk;
 mod history;
@@ -43,12 +44,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId, TokenHash, TokenId};
+use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, Tenants, TokenHash, TokenId};
 use lastseen_store::{
-    About, Acknowledgement, Claim, ClaimTerms, DatabaseClock, Enqueued, Explanation, FinishRun, ItemPage, ItemQuery, Lease, ListingFailure,
-    Missing, MissingQuery, NewRun, NewToken, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Result, Retention,
-    RunDetail, RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, TenantChange, TenantRecord, TenantScope, TokenRecord,
-    TokenUse,
+    About, Acknowledgement, Claim, ClaimTerms, DatabaseClock, Enqueued, Explanation, FinishRun, FleetState, ItemPage, ItemQuery, Lease,
+    ListingFailure, Missing, MissingCounts, MissingQuery, NewRun, NewToken, PageRecord, PageStored, Pruned, QueuedRun, Reaped,
+    RegistryType, Removal, Result, Retention, RunDetail, RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, TenantChange,
+    TenantRecord, TenantScope, TokenRecord, TokenUse,
 };
 use sqlx::SqlitePool;
 
@@ -99,6 +100,10 @@ impl Store for SqliteStore {
 
     async fn use_token(&self, hash: &TokenHash) -> Result<TokenUse> {
         tokens::use_token(self, hash).await
+    }
+
+    async fn fleet_state(&self, tenants: &Tenants) -> Result<FleetState> {
+        fleet_state::fleet_state(self, tenants).await
     }
 
     async fn register_tenant(&self, scope: &TenantScope, name: Option<&str>) -> Result<()> {
@@ -179,6 +184,10 @@ impl Store for SqliteStore {
 
     async fn missing(&self, scope: &TenantScope, query: &MissingQuery) -> Result<Missing> {
         missing::missing(self, scope, query).await
+    }
+
+    async fn missing_counts(&self, scope: &TenantScope, reference: Reference) -> Result<Vec<MissingCounts>> {
+        missing::missing_counts(self, scope, reference).await
     }
 
     async fn explain(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<Option<Explanation>> {

@@ -1,7 +1,10 @@
 //! What is missing for a selection, against a reference. The rule itself stands in the view `missing_evidence`.
 
-use lastseen_model::{Confidence, PolicyType, Reference, RunId, Timestamp};
-use lastseen_store::{Coverage, Cursor, Missing, MissingAnswer, MissingItem, MissingQuery, ReferenceRun, Result, StoreError, TenantScope};
+use lastseen_model::{Confidence, PolicyType, Reference, RunId, SelectionHash, Timestamp};
+use lastseen_store::{
+    Counted, Coverage, Cursor, Missing, MissingAnswer, MissingCounts, MissingItem, MissingQuery, ReferenceRun, Result, StoreError,
+    TenantScope,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 use sqlx::SqliteConnection;
@@ -14,7 +17,7 @@ use crate::transaction::met;
 
 pub(crate) async fn missing(store: &SqliteStore, scope: &TenantScope, query: &MissingQuery) -> Result<Missing> {
     let mut tx = store.read().await?;
-    let Some(reference) = reference(tx.db(), scope, query).await? else { return Ok(Missing::NoBaseline) };
+    let Some(reference) = reference(tx.db(), scope, query.selection, query.reference).await? else { return Ok(Missing::NoBaseline) };
     let coverage = coverage(tx.db(), scope, &reference).await?;
     let listings = query.listings(&coverage);
     let Judged { high, low, acknowledged, mut page } = judge(tx.db(), scope, query, &listings).await?;
@@ -27,15 +30,52 @@ pub(crate) async fn missing(store: &SqliteStore, scope: &TenantScope, query: &Mi
     Ok(Missing::Answer(Box::new(MissingAnswer { reference, coverage, items, high, low, acknowledged, next_cursor })))
 }
 
+pub(crate) async fn missing_counts(store: &SqliteStore, scope: &TenantScope, reference: Reference) -> Result<Vec<MissingCounts>> {
+    let mut tx = store.read().await?;
+    let rows = sqlx::query!(
+        "SELECT selection_hash, selection_payload FROM selections WHERE tenant_id = ?1 ORDER BY selection_hash",
+        scope.tenant().to_string()
+    )
+    .fetch_all(tx.db())
+    .await
+    .map_err(of_statement)?;
+    let mut counts = Vec::with_capacity(rows.len());
+    for row in rows {
+        let selection = Stored { table: "selections", key: &row.selection_hash };
+        let selection_hash = selection.word("selection_hash", &row.selection_hash)?;
+        counts.push(MissingCounts {
+            tenant_id: scope.tenant(),
+            selection_hash,
+            selection_payload: selection.json("selection_payload", &row.selection_payload)?,
+            counts: counted(tx.db(), scope, selection_hash, reference).await?,
+        });
+    }
+    Ok(counts)
+}
+
+/// The totals that [`missing`] gives, without a page.
+async fn counted(db: &mut SqliteConnection, scope: &TenantScope, selection: SelectionHash, against: Reference) -> Result<Option<Counted>> {
+    let Some(reference) = reference(db, scope, selection, against).await? else { return Ok(None) };
+    let coverage = coverage(db, scope, &reference).await?;
+    let query = MissingQuery::totals(selection, against);
+    let Judged { high, low, acknowledged, page: _ } = judge(db, scope, &query, &query.listings(&coverage)).await?;
+    Ok(Some(Counted::new(reference, &coverage, high, low, acknowledged)))
+}
+
 /// The run that the answer names. For *latest complete* that is the latest completed run, whose scope is answered.
-async fn reference(db: &mut SqliteConnection, scope: &TenantScope, query: &MissingQuery) -> Result<Option<ReferenceRun>> {
+async fn reference(
+    db: &mut SqliteConnection,
+    scope: &TenantScope,
+    selection: SelectionHash,
+    reference: Reference,
+) -> Result<Option<ReferenceRun>> {
     let row = sqlx::query!(
         "SELECT run_id, status, finished_at FROM sync_runs
          WHERE tenant_id = ?1 AND selection_hash = ?2 AND status IN ('success', 'partial', 'failed') AND (status = 'success' OR NOT ?3)
          ORDER BY run_no DESC LIMIT 1",
         scope.tenant().to_string(),
-        query.selection.to_string(),
-        query.reference == Reference::LatestSuccess,
+        selection.to_string(),
+        reference == Reference::LatestSuccess,
     )
     .fetch_optional(db)
     .await

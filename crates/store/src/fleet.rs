@@ -1,13 +1,14 @@
 //! How things stand, over many tenants or over all selections of one.
 
-use lastseen_model::{RunId, Selection, SelectionHash, TenantId, Timestamp};
+use lastseen_model::{ListingOutcome, RunId, Selection, SelectionHash, TenantId, Timestamp};
 use serde::Serialize;
 
-use crate::read::ReferenceRun;
+use crate::read::{Coverage, ReferenceRun};
 use crate::run::RunRecord;
 
 /// The runs of many tenants, at one moment of the database's clock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FleetState {
     /// That moment.
     #[serde(serialize_with = "lastseen_model::time::serialize")]
@@ -18,6 +19,7 @@ pub struct FleetState {
 
 /// Where a selection of a tenant stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SelectionState {
     /// The newest run by creation: the live one, if there is one.
     pub newest: RunRecord,
@@ -32,6 +34,7 @@ pub struct SelectionState {
 
 /// How much is missing for a selection of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MissingCounts {
     /// The tenant.
     pub tenant_id: TenantId,
@@ -45,6 +48,7 @@ pub struct MissingCounts {
 
 /// What a reference run says, in numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Counted {
     /// The run, as in [`crate::MissingAnswer::reference`].
     #[serde(flatten)]
@@ -61,4 +65,20 @@ pub struct Counted {
     pub listings_complete: u64,
     /// How many of those are unavailable.
     pub listings_unavailable: u64,
+}
+
+impl Counted {
+    /// A reference with its coverage and the totals of what is missing.
+    pub fn new(reference: ReferenceRun, coverage: &[Coverage], high: u64, low: u64, acknowledged: u64) -> Self {
+        let ended = |outcome| coverage.iter().filter(|row| row.outcome == outcome).count() as u64;
+        Self {
+            reference,
+            high,
+            low,
+            acknowledged,
+            listings: coverage.len() as u64,
+            listings_complete: ended(ListingOutcome::Complete),
+            listings_unavailable: ended(ListingOutcome::Unavailable),
+        }
+    }
 }

@@ -15,6 +15,8 @@ mod clock;
 mod diff;
 mod error;
 mod fleet;
+#[cfg(feature = "openapi")]
+mod openapi;
 mod read;
 mod retention;
 mod run;
@@ -26,7 +28,7 @@ mod token;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId, TokenHash, TokenId};
+use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, Tenants, TokenHash, TokenId};
 
 pub use about::{About, AboutPostgres, AboutSqlite, BackendAbout, JournalMode, Walls};
 pub use clock::{DatabaseClock, ManualClock};
@@ -86,6 +88,10 @@ pub trait Store: Send + Sync + 'static {
     /// What a token is worth that somebody showed, by the database's clock. Asked at every request, so it is one read; the time of its
     /// last use moves at most once in [`TOKEN_USE_NOTED_EVERY`].
     async fn use_token(&self, hash: &TokenHash) -> Result<TokenUse>;
+
+    /// Where every selection of these tenants stands, in one snapshot. Removed tenants are left out, and so is a tenant that no run was
+    /// ever asked for; an id that the database does not know is like one of those.
+    async fn fleet_state(&self, tenants: &Tenants) -> Result<FleetState>;
 
     // --- a tenant ---
 
@@ -161,6 +167,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// What is missing for a selection (semantics, section 7).
     async fn missing(&self, scope: &TenantScope, query: &MissingQuery) -> Result<Missing>;
+
+    /// How much is missing for each selection the tenant has used, by hash, in one snapshot: the numbers of [`Store::missing`] for the
+    /// same reference, which no filter changes.
+    async fn missing_counts(&self, scope: &TenantScope, reference: Reference) -> Result<Vec<MissingCounts>>;
 
     /// One item and every listing that bears on it, newest first.
     async fn explain(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<Option<Explanation>>;

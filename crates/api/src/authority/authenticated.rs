@@ -38,4 +38,11 @@ impl Who {
             Self::Oidc { subject, name } => name.as_deref().unwrap_or(subject),
         }
     }
+    /// What they are known by in the log: never a secret.
+    pub(crate) fn id(&self) -> String {
+        match self {
+            Self::Token { token_id, .. } => token_id.to_string(),
+            Self::Oidc { subject, .. } => subject.clone(),
+        }
+    }
 }

@@ -19,7 +19,7 @@ struct Key {
     kid: Option<String>,
     /// Fits nothing else, whatever a token says.
     algorithms: Vec<Algorithm>,
-    key: DecodingKey,
+    public: DecodingKey,
 }
 
 impl KeySet {
@@ -40,14 +40,14 @@ impl KeySet {
             // Only where there is no choice.
             let mut fitting = self.0.iter().filter(fits);
             return match (fitting.next(), fitting.next()) {
-                (Some(only), None) => Ok(&only.key),
+                (Some(only), None) => Ok(&only.public),
                 (None, _) => Err(OidcRefusal::UnknownKey),
                 (Some(_), Some(_)) => Err(OidcRefusal::NamesNoKey),
             };
         };
         let named = || self.0.iter().filter(|key| key.kid.as_ref() == Some(kid));
         match named().find(fits) {
-            Some(key) => Ok(&key.key),
+            Some(key) => Ok(&key.public),
             None if named().next().is_some() => Err(OidcRefusal::KeyOfOtherAlgorithm),
             None => Err(OidcRefusal::UnknownKey),
         }
@@ -76,8 +76,8 @@ fn usable(jwk: Jwk) -> Option<Key> {
         None => by_kind.to_vec(),
         Some(only) => vec![Algorithm::try_from(only).ok().filter(|only| by_kind.contains(only))?],
     };
-    let key = DecodingKey::from_jwk(&jwk).ok()?;
-    Some(Key { kid: jwk.common.key_id, algorithms, key })
+    let public = DecodingKey::from_jwk(&jwk).ok()?;
+    Some(Key { kid: jwk.common.key_id, algorithms, public })
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What must never be shown (I17): no token, and nothing of what stands in one.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
@@ -58,7 +59,7 @@ async fn i17_nothing_of_a_token_is_logged_or_told_whatever_is_wrong_with_it() {
     for token in &tokens {
         if let Err(refusal) = oidc.authority(token).await {
             refusals.insert(refusal);
-            told.push_str(&format!("{refusal} {refusal:?} {}\n", refusal.code()));
+            writeln!(told, "{refusal} {refusal:?} {}", refusal.code()).expect("to memory");
         }
     }
     assert!(refusals.len() >= 8, "the ways that a token is refused: {refusals:?}");

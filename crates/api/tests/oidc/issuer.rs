@@ -76,7 +76,10 @@ impl Issuer {
         let discovery = move |State(shared): State<Arc<Shared>>, request: axum::extract::Request| discover(shared, name.clone(), request);
         let router = Router::new()
             .route("/realm/.well-known/openid-configuration", any(discovery))
-            .route("/keys", any(|State(shared): State<Arc<Shared>>, request: axum::extract::Request| keys_of(shared, request)))
+            .route(
+                "/keys",
+                any(|State(shared): State<Arc<Shared>>, request: axum::extract::Request| async move { keys_of(&shared, &request) }),
+            )
             .fallback(|State(shared): State<Arc<Shared>>, request: axum::extract::Request| async move {
                 shared.odd.lock().expect("whole").push(request.uri().to_string());
                 StatusCode::NOT_FOUND
@@ -183,8 +186,8 @@ async fn discover(shared: Arc<Shared>, name: String, request: axum::extract::Req
     document.to_string().into_response()
 }
 
-async fn keys_of(shared: Arc<Shared>, request: axum::extract::Request) -> Response {
-    note(&shared, &request);
+fn keys_of(shared: &Shared, request: &axum::extract::Request) -> Response {
+    note(shared, request);
     shared.key_fetches.fetch_add(1, Ordering::SeqCst);
     let answers = shared.answers.lock().expect("whole");
     match answers.instead_of_keys {

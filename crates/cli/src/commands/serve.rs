@@ -17,9 +17,7 @@ use crate::problem::Problem;
 use crate::signals::{self, Step};
 
 pub(crate) async fn run(app: &App, args: &args::Serve) -> Result<Exit, Problem> {
-    match args.role {
-        args::Role::Worker => work(app, args).await,
-    }
+    work(app, args).await
 }
 
 async fn work(app: &App, args: &args::Serve) -> Result<Exit, Problem> {

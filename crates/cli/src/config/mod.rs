@@ -244,6 +244,16 @@ pub(crate) fn user_name() -> Option<String> {
     ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| variable(name).ok().flatten())
 }
 
+/// Whether the terminal shows more than ASCII, by what the environment says of it. Where that says nothing it does: every terminal of
+/// today does, and containers say nothing.
+pub(crate) fn shows_unicode() -> bool {
+    let said = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| variable(name).ok().flatten());
+    said.is_none_or(|locale| {
+        let locale = locale.to_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    })
+}
+
 /// A variable of the environment; empty is unset.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 fn variable(name: &str) -> Result<Option<String>, Problem> {

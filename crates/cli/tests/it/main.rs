@@ -10,5 +10,7 @@ mod postgres;
 mod several;
 mod support;
 mod tenants;
+mod timeline;
+mod tokens;
 mod twin;
 mod worker;

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lastseen_model::{ExternalId, Guard, Limits, PolicyType, RunId, TokenHash, TokenId};
+use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, Tenants, TokenHash, TokenId};
 use lastseen_store::{
-    About, Acknowledgement, Claim, ClaimTerms, Enqueued, Explanation, FinishRun, ItemPage, ItemQuery, Lease, ListingFailure, Missing,
-    MissingQuery, NewRun, NewToken, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Result, Retention, RunDetail,
-    RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord, TenantScope, TokenRecord,
-    TokenUse,
+    About, Acknowledgement, Claim, ClaimTerms, Enqueued, Explanation, FinishRun, FleetState, ItemPage, ItemQuery, Lease, ListingFailure,
+    Missing, MissingCounts, MissingQuery, NewRun, NewToken, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal,
+    Result, Retention, RunDetail, RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord,
+    TenantScope, TokenRecord, TokenUse,
 };
 use tokio::sync::Semaphore;
 
@@ -145,6 +145,9 @@ impl Store for Unsteady {
     async fn use_token(&self, hash: &TokenHash) -> Result<TokenUse> {
         self.inner.use_token(hash).await
     }
+    async fn fleet_state(&self, tenants: &Tenants) -> Result<FleetState> {
+        self.inner.fleet_state(tenants).await
+    }
     async fn register_tenant(&self, scope: &TenantScope, name: Option<&str>) -> Result<()> {
         self.inner.register_tenant(scope, name).await
     }
@@ -201,6 +204,9 @@ impl Store for Unsteady {
     }
     async fn missing(&self, scope: &TenantScope, query: &MissingQuery) -> Result<Missing> {
         self.inner.missing(scope, query).await
+    }
+    async fn missing_counts(&self, scope: &TenantScope, reference: Reference) -> Result<Vec<MissingCounts>> {
+        self.inner.missing_counts(scope, reference).await
     }
     async fn explain(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<Option<Explanation>> {
         self.inner.explain(scope, policy_type, external_id).await

@@ -1,6 +1,6 @@
 //! Two tenants with the same ids: as tenant A with B's ids, every verb answers as for ids that do not exist, and B stays as it is.
 
-use lastseen_model::{Ending, ErrorCode, OnLimit, PageEnd, RunId};
+use lastseen_model::{Ending, ErrorCode, OnLimit, PageEnd, Reference, RunId};
 use lastseen_store::{
     Acknowledgement, Claim, FinishRun, ItemQuery, Lease, Missing, PageRecord, Retention, RunLookup, RunQuery, Start, StoreError, Traffic,
 };
@@ -28,6 +28,8 @@ async fn sees(desk: &Desk) -> String {
         let explained = desk.store.explain(&desk.scope, &item.policy_type, &item.external_id).await.expect("an answer");
         said += &json(serde_json::to_string(&explained));
     }
+    let counts = desk.store.missing_counts(&desk.scope, Reference::LatestCompleted).await.expect("counts");
+    said += &json(serde_json::to_string(&counts));
     said + &json(serde_json::to_string(&desk.store.selections(&desk.scope).await.expect("selections")))
 }
 
@@ -122,6 +124,8 @@ pub async fn the_wall_alone_hides_a_tenant(database: Box<dyn TestDatabase>, rais
     assert_eq!(foreign, absent);
     assert!(outside.items().await.is_empty(), "no item shows");
     assert!(outside.store.selections(&outside.scope).await.expect("an answer").is_empty(), "no selection shows");
+    let counts = outside.store.missing_counts(&outside.scope, Reference::LatestCompleted).await.expect("an answer");
+    assert!(counts.is_empty(), "no selection is counted");
     let (store, scope) = (&outside.store, &outside.scope);
     assert_eq!(store.tenant(scope).await.expect("an answer"), None, "no record of the tenant shows");
     assert_eq!(store.remove_tenant(scope).await.expect("an answer"), None);

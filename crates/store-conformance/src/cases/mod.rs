@@ -13,6 +13,7 @@ pub(crate) mod pages;
 pub(crate) mod purge;
 pub(crate) mod queue;
 pub(crate) mod retention;
+pub(crate) mod standing;
 pub(crate) mod successors;
 pub(crate) mod tenants;
 pub(crate) mod tokens;

@@ -1,6 +1,6 @@
 //! Holds every answer of the database against the model's.
 
-use lastseen_model::{Confidence, Limits, Reference, TenantId};
+use lastseen_model::{Confidence, Limits, Reference, TenantId, Tenants};
 use lastseen_store::{ItemQuery, Missing, MissingQuery, RunQuery, Store, TenantScope};
 use proptest::{prop_assert, prop_assert_eq};
 
@@ -18,7 +18,9 @@ impl Player<'_> {
     /// so a move without a command changes no answer.
     pub(crate) async fn compare(&mut self) -> Played<()> {
         if !self.touched.is_empty() {
+            self.compares += 1;
             self.compare_queue().await?;
+            self.compare_fleet().await?;
         }
         for part in std::mem::take(&mut self.touched) {
             let tenant = tenant_of(part);
@@ -41,6 +43,9 @@ impl Player<'_> {
             }
             let Some(database) = &mut self.database else { continue };
             let (store, scope) = (database.store(), world::scope_of(tenant));
+            let reference = REFERENCES[self.compares % REFERENCES.len()];
+            let counts = store.missing_counts(&scope, reference).await.expect("counts");
+            same(("counts", reference), &counts, &self.model.missing_counts(tenant, reference))?;
             same("the tenant", &store.tenant(&scope).await.expect("a tenant"), &self.model.tenant(tenant))?;
             same("the tenants", &store.tenants().await.expect("tenants"), &self.model.all_tenants())?;
             let found = store.items(&scope, &ItemQuery { limit: 10_000, ..ItemQuery::default() }).await.expect("items");
@@ -73,6 +78,17 @@ impl Player<'_> {
             same("a queued run", &Some((run.correlation_id, run.selection.clone())), &known)?;
         }
         same("the queue", &found.iter().map(|run| run.run_id).collect::<Vec<_>>(), &said)
+    }
+
+    /// The state of the fleet: of all tenants, and of one of them in turn beside one that nobody knows.
+    async fn compare_fleet(&mut self) -> Played<()> {
+        let one = tenant_of(u8::from(self.compares.is_multiple_of(2)));
+        let Some(database) = &mut self.database else { return Ok(()) };
+        for asked in [Tenants::All, Tenants::Some([one, world::tenant(9)].into())] {
+            let found = database.store().fleet_state(&asked).await.expect("the fleet's state");
+            same(("the fleet", &asked), &found, &self.model.fleet_state(&asked))?;
+        }
+        Ok(())
     }
 
     /// Compares what is too much to compare after every move: all runs' details, explanations, views.

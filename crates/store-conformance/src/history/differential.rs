@@ -1,6 +1,6 @@
 //! Two databases that are told the same answer the same, to the byte.
 
-use lastseen_model::Reference;
+use lastseen_model::{Reference, Tenants};
 use lastseen_store::{ItemQuery, Missing, MissingQuery, RunQuery, Store, TenantScope};
 use proptest::test_runner::{Config, TestError, TestRunner};
 use proptest::{prop_assert, prop_assert_eq};
@@ -62,6 +62,10 @@ async fn said(store: &dyn Store, scope: &TenantScope) -> Vec<(String, String)> {
     let mut said = vec![("items".to_owned(), json(serde_json::to_string(&items)))];
     let tenants = store.tenants().await.expect("tenants");
     said.push(("tenants".to_owned(), json(serde_json::to_string(&tenants))));
+    let fleet = store.fleet_state(&Tenants::All).await.expect("the fleet's state");
+    said.push(("the fleet".to_owned(), json(serde_json::to_string(&fleet))));
+    let counts = store.missing_counts(scope, Reference::LatestCompleted).await.expect("counts");
+    said.push(("counts".to_owned(), json(serde_json::to_string(&counts))));
     let runs = store.runs(scope, &RunQuery { limit: 1_000, ..RunQuery::default() }).await.expect("runs");
     said.push(("runs".to_owned(), json(serde_json::to_string(&runs))));
     if let Some(newest) = runs.first() {

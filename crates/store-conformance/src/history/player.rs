@@ -57,6 +57,8 @@ pub(crate) struct Player<'a> {
     runs_made: u64,
     /// Whose answers may have changed since they were compared.
     pub(super) touched: BTreeSet<u8>,
+    /// How often answers were compared; what is too much to ask each time is asked in turn.
+    pub(super) compares: usize,
 }
 
 /// A result that stops the history when model and database differ.
@@ -79,6 +81,7 @@ impl<'a> Player<'a> {
             rejecting: BTreeSet::new(),
             runs_made: 0,
             touched: BTreeSet::from([0, 1]),
+            compares: 0,
         }
     }
 

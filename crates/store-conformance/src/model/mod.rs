@@ -8,6 +8,7 @@ mod answers;
 mod pages;
 mod prune;
 mod runs;
+mod standing;
 mod tenants;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,0 +1,12 @@
+//! What is missing.
+
+mod asked;
+mod coverage;
+mod list;
+
+use crate::operation::Endpoint;
+
+/// Them all.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![list::endpoint(), coverage::endpoint()]
+}

@@ -1,0 +1,37 @@
+-- Where each selection of many tenants stands: its newest run by creation, its latest completed one, its latest success.
+--
+-- Selections are found along the index of runs, one step for each, however many runs it has: across tenants only runs can be seen.
+-- Each question is then one step down an index (the OFFSET keeps the planner from turning that round).
+WITH RECURSIVE used AS (
+    SELECT t.tenant_id, h.selection_hash
+    FROM tenants t
+    CROSS JOIN LATERAL (
+        SELECT x.selection_hash FROM sync_runs x WHERE x.tenant_id = t.tenant_id ORDER BY x.selection_hash LIMIT 1
+    ) h
+    WHERE t.removed_at IS NULL AND ($1::uuid[] IS NULL OR t.tenant_id = ANY($1))
+    UNION ALL
+    SELECT u.tenant_id, h.selection_hash
+    FROM used u
+    CROSS JOIN LATERAL (
+        SELECT x.selection_hash FROM sync_runs x
+        WHERE x.tenant_id = u.tenant_id AND x.selection_hash > u.selection_hash ORDER BY x.selection_hash LIMIT 1
+    ) h
+)
+SELECT u.tenant_id AS "tenant_id!", n.run_id AS "newest!", c.run_id AS "completed?", s.run_id AS "success?", s.finished_at AS "success_at?"
+FROM used u
+CROSS JOIN LATERAL (
+    SELECT x.run_id FROM sync_runs x
+    WHERE x.tenant_id = u.tenant_id AND x.selection_hash = u.selection_hash ORDER BY x.created_no DESC LIMIT 1
+) n
+LEFT JOIN LATERAL (
+    SELECT x.run_id FROM sync_runs x
+    WHERE x.tenant_id = u.tenant_id AND x.selection_hash = u.selection_hash AND x.status IN ('success', 'partial', 'failed')
+    ORDER BY x.run_no DESC LIMIT 1
+) c ON true
+LEFT JOIN LATERAL (
+    SELECT x.run_id, x.finished_at FROM sync_runs x
+    WHERE x.tenant_id = u.tenant_id AND x.selection_hash = u.selection_hash
+      AND x.status IN ('success', 'partial', 'failed') AND x.status = 'success'
+    ORDER BY x.run_no DESC LIMIT 1
+) s ON true
+ORDER BY u.tenant_id, u.selection_hash
