@@ -8,6 +8,7 @@ mod authority;
 mod body;
 mod description;
 mod gate;
+pub mod oidc;
 mod operation;
 mod operations;
 mod parameter;
