@@ -44,8 +44,6 @@ async fn read(client: usize, address: std::net::SocketAddr, token: Arc<String>, 
             _ => "/v1/types".to_owned(),
         };
         let answer = ask(&mut connection, &token, &path, &mut known).await;
-            eprintln!("T {} {:?} {}", request % 10, t0.elapsed(), answer.status);
-        }
         assert!(matches!(answer.status, 200 | 304), "{path}: {answer:?}");
         *statuses.entry(answer.status).or_default() += 1;
         if request % 13 < 3 && answer.status == 200 {
