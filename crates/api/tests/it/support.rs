@@ -119,7 +119,7 @@ impl World {
 
     fn over(store: Arc<dyn Store>, clock: ManualClock, folder: TempDir) -> Self {
         let (timer, drain) = (Arc::new(HandTimer::new()), CancellationToken::new());
-        let api = Api { store: store.clone(), engine: EngineSettings::default(), timer: timer.clone(), drain: drain.clone() };
+        let api = Api { store: store.clone(), engine: EngineSettings::default(), oidc: None, timer: timer.clone(), drain: drain.clone() };
         Self { router: router(api), store, clock, timer, drain, folder }
     }
 
