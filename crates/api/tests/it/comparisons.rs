@@ -15,7 +15,8 @@ async fn what_changed_between_two_runs_is_told_whichever_way_round_they_are_name
     let answer = world.get(&token, &path(older, newer)).await;
     assert_eq!(answer.status, StatusCode::OK);
     let told = answer.json();
-    let changes: Vec<_> = told["changes"].as_array().expect("changes").iter().map(|change| (&change["external_id"], &change["change"])).collect();
+    let changes: Vec<_> =
+        told["changes"].as_array().expect("changes").iter().map(|change| (&change["external_id"], &change["change"])).collect();
     assert_eq!(changes, [(&json!(MISSING), &json!("reappeared")), (&json!("policy-new"), &json!("appeared"))]);
     assert_eq!(world.get(&token, &path(newer, older)).await.json(), told);
     let appeared = world.get(&token, &format!("{}&kind=appeared&limit=1", path(older, newer))).await.json();

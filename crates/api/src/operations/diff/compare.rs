@@ -16,9 +16,8 @@ use crate::shared::App;
 
 const OLDER: Parameter = Parameter { name: "older", about: "One run.", many: false, required: true, schema: plain::<RunId> };
 const NEWER: Parameter = Parameter { name: "newer", about: "The other run.", many: false, required: true, schema: plain::<RunId> };
-const KINDS: Parameter = several("kind", "Only changes of this kind; may be given more than once.", || {
-    one_of(ChangeKind::ALL.iter().map(|kind| kind.as_str()))
-});
+const KINDS: Parameter =
+    several("kind", "Only changes of this kind; may be given more than once.", || one_of(ChangeKind::ALL.iter().map(|kind| kind.as_str())));
 
 const OPERATION: Operation = Operation {
     id: "compare_runs",
