@@ -11,6 +11,7 @@
 mod about;
 mod cancel;
 mod catalogue;
+mod diff;
 mod error;
 mod explain;
 mod finish;
@@ -42,8 +43,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, ScheduleId, Tenants, TokenHash, TokenId};
 use lastseen_store::{
-    About, Acknowledgement, Advance, Advanced, Cancelled, Claim, ClaimTerms, DatabaseClock, DueSchedules, EnqueueTerms, Enqueued,
-    Explanation, FinishRun, FleetState, ItemPage, ItemQuery, Lease, ListingFailure, Missing, MissingCounts, MissingQuery, NewRun,
+    About, Acknowledgement, Advance, Advanced, Cancelled, Claim, ClaimTerms, DatabaseClock, Diff, DiffQuery, DueSchedules, EnqueueTerms,
+    Enqueued, Explanation, FinishRun, FleetState, ItemPage, ItemQuery, Lease, ListingFailure, Missing, MissingCounts, MissingQuery, NewRun,
     NewSchedule, NewToken, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Renewal, Result, Retention, RunDetail,
     RunLookup, RunQuery, RunRecord, ScheduleRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord, TenantScope,
     TokenRecord, TokenUse,
@@ -84,6 +85,10 @@ impl Store for PostgresStore {
         bounded(reap::reap_expired(self)).await
     }
 
+    async fn fleet_state(&self, tenants: &Tenants) -> Result<FleetState> {
+        bounded(fleet_state::fleet_state(self, tenants)).await
+    }
+
     async fn create_token(&self, token: &NewToken) -> Result<TokenRecord> {
         bounded(tokens::create_token(self, token)).await
     }
@@ -98,10 +103,6 @@ impl Store for PostgresStore {
 
     async fn use_token(&self, hash: &TokenHash) -> Result<TokenUse> {
         bounded(tokens::use_token(self, hash)).await
-    }
-
-    async fn fleet_state(&self, tenants: &Tenants) -> Result<FleetState> {
-        bounded(fleet_state::fleet_state(self, tenants)).await
     }
 
     async fn add_schedule(&self, schedule: &NewSchedule) -> Result<ScheduleRecord> {
@@ -214,6 +215,10 @@ impl Store for PostgresStore {
 
     async fn missing_counts(&self, scope: &TenantScope, reference: Reference) -> Result<Vec<MissingCounts>> {
         bounded(missing::missing_counts(self, scope, reference)).await
+    }
+
+    async fn diff(&self, scope: &TenantScope, query: &DiffQuery) -> Result<Diff> {
+        bounded(diff::diff(self, scope, query)).await
     }
 
     async fn explain(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<Option<Explanation>> {

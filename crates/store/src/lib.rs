@@ -12,6 +12,7 @@
 
 mod about;
 mod clock;
+mod comparison;
 mod diff;
 mod error;
 mod fleet;
@@ -33,6 +34,7 @@ use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, Sc
 
 pub use about::{About, AboutPostgres, AboutSqlite, BackendAbout, JournalMode, Walls};
 pub use clock::{DatabaseClock, ManualClock};
+pub use comparison::{Comparison, Listed, NamedRun, Pair, TypeDiff};
 pub use diff::{Diff, DiffAnswer, DiffCounts, DiffItem, DiffListing, DiffQuery, DiffRun, DiffSide};
 pub use error::{OpenProblem, StoreError};
 pub use fleet::{Counted, FleetState, MissingCounts, SelectionState};
@@ -76,6 +78,10 @@ pub trait Store: Send + Sync + 'static {
     /// Runs that a waiting start keeps for itself are not among them. A hint: it reaps nothing, and the claim decides.
     async fn queued_runs(&self, limits: Limits, at_most: u32) -> Result<Vec<QueuedRun>>;
 
+    /// Where every selection of these tenants stands, in one snapshot. Removed tenants are left out, and so is a tenant that no run was
+    /// ever asked for; an id that the database does not know is like one of those.
+    async fn fleet_state(&self, tenants: &Tenants) -> Result<FleetState>;
+
     /// Makes a token of the API. [`StoreError::NoSuchTenant`] where the database does not know a tenant that it names; a removed one it
     /// knows. Nothing was written then.
     async fn create_token(&self, token: &NewToken) -> Result<TokenRecord>;
@@ -89,10 +95,6 @@ pub trait Store: Send + Sync + 'static {
     /// What a token is worth that somebody showed, by the database's clock. Asked at every request, so it is one read; the time of its
     /// last use moves at most once in [`TOKEN_USE_NOTED_EVERY`].
     async fn use_token(&self, hash: &TokenHash) -> Result<TokenUse>;
-
-    /// Where every selection of these tenants stands, in one snapshot. Removed tenants are left out, and so is a tenant that no run was
-    /// ever asked for; an id that the database does not know is like one of those.
-    async fn fleet_state(&self, tenants: &Tenants) -> Result<FleetState>;
 
     /// Keeps a schedule. [`StoreError::NameTaken`] where another has its name, [`StoreError::NoSuchTenant`] where the database does not
     /// know a tenant that it names. Nothing was written then.
@@ -202,6 +204,11 @@ pub trait Store: Send + Sync + 'static {
     /// How much is missing for each selection the tenant has used, by hash, in one snapshot: the numbers of [`Store::missing`] for the
     /// same reference, which no filter changes.
     async fn missing_counts(&self, scope: &TenantScope, reference: Reference) -> Result<Vec<MissingCounts>>;
+
+    /// What became of each item between two completed runs of one selection, in one snapshot: by what each of them saw. How far it can be
+    /// trusted that an item is gone also depends on what was seen since. A listing that retention has dropped is told as such, and says
+    /// nothing.
+    async fn diff(&self, scope: &TenantScope, query: &DiffQuery) -> Result<Diff>;
 
     /// One item and every listing that bears on it, newest first.
     async fn explain(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<Option<Explanation>>;

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod canary;
+mod comparisons;
 mod conditional;
 mod events;
 mod matrix;
@@ -9,7 +10,11 @@ mod operations;
 mod paging;
 mod problems;
 mod reference;
+mod schedules;
+mod starts;
 mod support;
 mod timer;
 mod tokens;
+#[cfg(feature = "try-page")]
+mod try_page;
 mod twins;

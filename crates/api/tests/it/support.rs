@@ -12,12 +12,12 @@ use lastseen_api::{Api, router};
 use lastseen_contracts::{Paging, Registry};
 use lastseen_engine::{EngineSettings, token};
 use lastseen_model::{
-    Ending, ExternalId, Guard, Limits, Observation, OnLimit, PageEnd, PolicyType, Role, RunId, Selection, TenantId, Tenants, Trigger,
-    WorkerId,
+    Ending, ExternalId, Guard, Limits, Observation, OnLimit, PageEnd, PolicyType, Role, RunId, ScheduleId, Selection, TenantId, Tenants,
+    Trigger, WorkerId,
 };
 use lastseen_store::{
-    ClaimTerms, ClaimedRun, DatabaseClock, EnqueueTerms, FinishRun, ListingPage, ManualClock, NewRun, NewToken, PageRecord, RegistryType,
-    RunDetail, ScopedType, Start, Store, TenantChange, TenantScope, TokenRecord, Traffic,
+    ClaimTerms, ClaimedRun, DatabaseClock, EnqueueTerms, FinishRun, ListingPage, ManualClock, NewRun, NewSchedule, NewToken, PageRecord,
+    RegistryType, RunDetail, ScopedType, Start, Store, TenantChange, TenantScope, TokenRecord, Traffic,
 };
 use lastseen_store_sqlite::SqliteStore;
 use secrecy::ExposeSecret;
@@ -152,7 +152,7 @@ impl World {
         let page = PageRecord { page: 1, listings: vec![listing], passed_over: vec![], rejected: 0, end: Some(PageEnd::Complete) };
         self.store.record_page(&scope, &claimed.lease, &page).await.expect("a page");
         let finish = FinishRun { ending: Ending::Finished, error: None, traffic: Traffic::default() };
-        self.clock.advance(Duration::from_secs(60));
+        self.clock.advance(Duration::from_mins(1));
         self.store.finish_run(&scope, &claimed.lease, &finish).await.expect("the run ends")
     }
 
@@ -173,32 +173,32 @@ impl World {
             guard: Guard::default(),
             types: vec![scoped],
         };
-        match self.store.start_run(&scope(number), &self.new_run(), &terms).await.expect("a start") {
+        match self.store.start_run(&scope(number), &new_run(), &terms).await.expect("a start") {
             Start::Claimed(claimed) => claimed,
             other => panic!("the run was not claimed: {other:?}"),
         }
     }
 
-    /// A run to be.
-    pub(crate) fn new_run(&self) -> NewRun {
-        let id = lastseen_engine::new_request_id();
-        NewRun {
-            run_id: id.try_into().expect("an id"),
-            correlation_id: id.try_into().expect("an id"),
-            selection: selection(),
-            trigger: Trigger::Manual,
-            on_limit: OnLimit::Skip,
-            pending_for: Duration::from_hours(1),
-            start_key: None,
-        }
-    }
-
     /// A run that waits for a worker.
     pub(crate) async fn queued(&self, number: u8) -> RunId {
-        let run = self.new_run();
+        let run = new_run();
         let terms = EnqueueTerms { guard: Guard::default(), limits: Limits::default() };
         self.store.enqueue_run(&scope(number), &run, &terms).await.expect("it waits");
         run.run_id
+    }
+
+    /// A schedule for these tenants.
+    pub(crate) async fn schedule(&self, tenants: Tenants) -> ScheduleId {
+        let new = NewSchedule {
+            schedule_id: lastseen_engine::new_schedule_id(),
+            name: format!("nightly-{}", lastseen_engine::unique_suffix()),
+            cron: "0 3 * * *".to_owned(),
+            time_zone: "UTC".to_owned(),
+            jitter_secs: 0,
+            selection: selection(),
+            tenants,
+        };
+        self.store.add_schedule(&new).await.expect("a schedule").schedule_id
     }
 
     /// The newest run of a tenant.
@@ -251,6 +251,20 @@ impl World {
     /// Every file of the database.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         std::fs::read_dir(self.folder.path()).expect("a folder").map(|entry| entry.expect("a file").path()).collect()
+    }
+}
+
+/// A run to be.
+fn new_run() -> NewRun {
+    let id = lastseen_engine::new_request_id();
+    NewRun {
+        run_id: id.try_into().expect("an id"),
+        correlation_id: id.try_into().expect("an id"),
+        selection: selection(),
+        trigger: Trigger::Manual,
+        on_limit: OnLimit::Skip,
+        pending_for: Duration::from_hours(1),
+        start_key: None,
     }
 }
 

@@ -7,10 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, ScheduleId, Tenants, TokenHash, TokenId};
 use lastseen_store::{
-    About, Acknowledgement, Advance, Advanced, Cancelled, Claim, ClaimTerms, DueSchedules, EnqueueTerms, Enqueued, Explanation, FinishRun,
-    FleetState, ItemPage, ItemQuery, Lease, ListingFailure, Missing, MissingCounts, MissingQuery, NewRun, NewSchedule, NewToken,
-    PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Renewal, Result, Retention, RunDetail, RunLookup, RunQuery,
-    RunRecord, ScheduleRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord, TenantScope, TokenRecord, TokenUse,
+    About, Acknowledgement, Advance, Advanced, Cancelled, Claim, ClaimTerms, Diff, DiffQuery, DueSchedules, EnqueueTerms, Enqueued,
+    Explanation, FinishRun, FleetState, ItemPage, ItemQuery, Lease, ListingFailure, Missing, MissingCounts, MissingQuery, NewRun,
+    NewSchedule, NewToken, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Renewal, Result, Retention, RunDetail,
+    RunLookup, RunQuery, RunRecord, ScheduleRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord, TenantScope,
+    TokenRecord, TokenUse,
 };
 use tokio::sync::Semaphore;
 
@@ -133,6 +134,9 @@ impl Store for Unsteady {
     async fn reap_expired(&self) -> Result<Reaped> {
         self.inner.reap_expired().await
     }
+    async fn fleet_state(&self, tenants: &Tenants) -> Result<FleetState> {
+        self.inner.fleet_state(tenants).await
+    }
     async fn create_token(&self, token: &NewToken) -> Result<TokenRecord> {
         self.inner.create_token(token).await
     }
@@ -144,9 +148,6 @@ impl Store for Unsteady {
     }
     async fn use_token(&self, hash: &TokenHash) -> Result<TokenUse> {
         self.inner.use_token(hash).await
-    }
-    async fn fleet_state(&self, tenants: &Tenants) -> Result<FleetState> {
-        self.inner.fleet_state(tenants).await
     }
     async fn add_schedule(&self, schedule: &NewSchedule) -> Result<ScheduleRecord> {
         self.inner.add_schedule(schedule).await
@@ -225,6 +226,9 @@ impl Store for Unsteady {
     }
     async fn missing_counts(&self, scope: &TenantScope, reference: Reference) -> Result<Vec<MissingCounts>> {
         self.inner.missing_counts(scope, reference).await
+    }
+    async fn diff(&self, scope: &TenantScope, query: &DiffQuery) -> Result<Diff> {
+        self.inner.diff(scope, query).await
     }
     async fn explain(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<Option<Explanation>> {
         self.inner.explain(scope, policy_type, external_id).await
