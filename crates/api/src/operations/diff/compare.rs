@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::answer::Answer;
 use crate::gate::Tenant;
 use crate::operation::{Endpoint, Gives, Needs, Operation};
-use crate::operations::common::{CONFIDENCE, CURSOR, LIMIT, TYPES, one_of, several};
+use crate::operations::common::{CONFIDENCE, CURSOR, LIMIT, TYPES, cursor, one_of, several};
 use crate::parameter::{Parameter, Query, plain};
 use crate::problem::{Code, Problem};
 use crate::shared::App;
@@ -30,7 +30,7 @@ const OPERATION: Operation = Operation {
     example: "\"$HOST/v1/tenants/$TENANT_ID/diff?older=$OLDER&newer=$NEWER&kind=gone\"",
     parameters: &[OLDER, NEWER, KINDS, TYPES, CONFIDENCE, CURSOR, LIMIT],
     gives: &[Gives::found::<Comparison>("A page of the changes.")],
-    refuses: &[Code::RunNotCompleted, Code::OtherSelections],
+    refuses: &[Code::RunNotCompleted, Code::OtherSelections, Code::InvalidCursor],
     ..Operation::NONE
 };
 
@@ -56,7 +56,7 @@ async fn handle(State(app): State<App>, tenant: Tenant, query: Query) -> Result<
         kinds: query.many(&KINDS)?,
         types: query.many(&TYPES)?,
         confidence: query.one(&CONFIDENCE)?,
-        after: query.one(&CURSOR)?,
+        after: cursor(&query)?,
         limit: query.limit(&LIMIT)?,
     };
     match app.api.store.diff(&tenant.scope, &asked).await? {
