@@ -15,8 +15,8 @@ use crate::problem::{Code, Problem};
 
 /// At most this many values of a parameter that may be given more than once.
 const VALUES_MAX: usize = 100;
-/// How much of an unknown name is repeated.
-const NAME_MAX_CHARS: usize = 64;
+/// The longest unknown name that is repeated. A token of ours in the wrong place is longer.
+const NAME_MAX_CHARS: usize = 40;
 /// How many things a page holds where nothing is said.
 const PAGE_DEFAULT: u32 = 100;
 
@@ -150,7 +150,10 @@ fn unknown(name: &str, declared: &[Parameter]) -> Problem {
 
 /// A name that a caller made up, as it may be repeated to them.
 pub(crate) fn shown(name: &str) -> String {
-    name.chars().take(NAME_MAX_CHARS).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    if name.chars().count() > NAME_MAX_CHARS {
+        return "…".to_owned();
+    }
+    name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// The schema of a type that is a text or a number.

@@ -14,6 +14,7 @@ pub const LATE_AFTER: Duration = Duration::from_mins(5);
 
 /// How a fleet stands, at one moment of the database's clock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FleetStatus {
     /// That moment.
     #[serde(serialize_with = "lastseen_model::time::serialize")]
@@ -32,6 +33,7 @@ pub struct FleetStatus {
 
 /// How many selections stand how. The first four add up to `selections`; a live run is beside that.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StatusCounts {
     /// In all.
     pub selections: u64,
@@ -55,6 +57,7 @@ pub struct StatusCounts {
 
 /// What the completed runs of a selection come to. The worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Health {
     /// The latest completed run failed, or is partial.
@@ -69,6 +72,7 @@ pub enum Health {
 
 /// A run that has not ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Live {
     /// A worker has it.
@@ -79,6 +83,7 @@ pub enum Live {
 
 /// A tenant, as people call it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TenantLabel {
     /// Its name, where one was given.
     pub tenant_name: Option<String>,
@@ -88,6 +93,7 @@ pub struct TenantLabel {
 
 /// A selection of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SelectionStatus {
     /// The tenant.
     #[serde(flatten)]
@@ -103,6 +109,7 @@ pub struct SelectionStatus {
 
 /// Whether a schedule is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ScheduleState {
     /// It is overdue by more than [`LATE_AFTER`]: no worker looks at the schedules.
@@ -117,6 +124,7 @@ pub enum ScheduleState {
 
 /// A schedule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ScheduleStatus {
     /// Its id.
     pub schedule_id: ScheduleId,

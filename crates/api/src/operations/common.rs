@@ -1,13 +1,16 @@
 //! Parameters that several operations take, and how names become a selection.
 
 use lastseen_contracts::Registry;
-use lastseen_model::{Category, Confidence, PolicyType, Selection, SelectionError, SelectionHash};
+use lastseen_model::{Category, Confidence, PolicyType, Role, Selection, SelectionError, SelectionHash, TenantId};
+use lastseen_store::TenantRecord;
 use utoipa::openapi::KnownFormat;
 use utoipa::openapi::SchemaFormat;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
+use crate::authority::Caller;
 use crate::parameter::{Parameter, Query, plain};
 use crate::problem::{Code, Problem};
+use crate::shared::App;
 
 /// How many things a page holds at most.
 pub(crate) const PAGE_MAX: u32 = 1_000;
@@ -64,6 +67,8 @@ pub(crate) const LIMIT: Parameter = optional("limit", "How many the page may hol
 pub(crate) const CURSOR: Parameter = optional("cursor", "Where to go on: the `next_cursor` of the page before.", || {
     ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[A-Za-z][A-Za-z0-9 -]{0,63}:([0-9a-f]{2}){1,512}$")).build()
 });
+/// Where to go on in the order of tenants.
+pub(crate) const AFTER_TENANT: Parameter = optional("cursor", "Where to go on: the `next_cursor` of the page before.", plain::<TenantId>);
 /// Only of these types.
 pub(crate) const TYPES: Parameter = several("type", "Only of this policy type; may be given more than once.", known_types);
 /// Only of these categories.
@@ -83,6 +88,27 @@ pub(crate) fn searched(query: &Query, parameter: &Parameter) -> Result<Option<St
         }
         _ => Ok(text),
     }
+}
+
+/// The caller's tenants in the order of their ids, so many from the cursor on, and where to go on after them.
+pub(crate) async fn page_of_tenants(
+    app: &App,
+    caller: &Caller,
+    query: &Query,
+    limit: &Parameter,
+    removed: bool,
+) -> Result<(Vec<TenantRecord>, Option<TenantId>), Problem> {
+    let (after, limit) = (query.one::<TenantId>(&AFTER_TENANT)?, query.limit(limit)? as usize);
+    let theirs = caller.authority().tenants(Role::Reader);
+    let mut tenants = app.api.store.tenants().await?;
+    tenants.retain(|record| {
+        theirs.has(record.tenant_id) && (removed || !record.is_removed()) && after.is_none_or(|after| record.tenant_id > after)
+    });
+    tenants.sort_by_key(|record| record.tenant_id);
+    let more = tenants.len() > limit;
+    tenants.truncate(limit);
+    let next = tenants.last().filter(|_| more).map(|record| record.tenant_id);
+    Ok((tenants, next))
 }
 
 /// The types and categories that a query names, each known to the registry.

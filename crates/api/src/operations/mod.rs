@@ -7,6 +7,7 @@ mod missing;
 mod runs;
 mod selections;
 mod service;
+mod status;
 mod tenants;
 mod tokens;
 mod types;
@@ -26,6 +27,7 @@ pub(crate) fn all() -> Vec<Endpoint> {
         items::endpoints(),
         acknowledgement::endpoints(),
         missing::endpoints(),
+        status::endpoints(),
         tokens::endpoints(),
     ]
     .into_iter()

@@ -67,8 +67,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
                 }
             }
             let head = String::from_utf8(head).expect("text").to_lowercase();
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).expect("a length");
-            let mut body = vec![0; length.parse().expect("a number")];
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            let bodiless = head.contains(" 304 ") || head.contains(" 204 ");
+            let length = if bodiless { 0 } else { length.expect("a length").parse().expect("a number") };
+            let mut body = vec![0; length];
             self.0.read_exact(&mut body).await.expect("a whole body");
             let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
             Some(Answer { status, head, body: String::from_utf8(body).expect("text") })

@@ -1,6 +1,7 @@
 //! What is missing.
 
 mod asked;
+mod counts;
 mod coverage;
 mod list;
 
@@ -8,5 +9,5 @@ use crate::operation::Endpoint;
 
 /// Them all.
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    vec![list::endpoint(), coverage::endpoint()]
+    vec![list::endpoint(), coverage::endpoint(), counts::endpoint()]
 }

@@ -9,13 +9,12 @@ use utoipa::ToSchema;
 use crate::answer::Answer;
 use crate::authority::Caller;
 use crate::operation::{Endpoint, Gives, Needs, Operation};
-use crate::operations::common::{LIMIT, optional, switch};
-use crate::parameter::{Parameter, Query, plain};
+use crate::operations::common::{AFTER_TENANT, LIMIT, optional, page_of_tenants, switch};
+use crate::parameter::{Parameter, Query};
 use crate::problem::Problem;
 use crate::shared::App;
 
 const REMOVED: Parameter = optional("removed", "Also those that were removed.", switch);
-pub(crate) const AFTER: Parameter = optional("cursor", "Where to go on: the `next_cursor` of the page before.", plain::<TenantId>);
 
 const OPERATION: Operation = Operation {
     id: "list_tenants",
@@ -24,7 +23,7 @@ const OPERATION: Operation = Operation {
     summary: "The caller's tenants",
     about: "In the order of their ids. A removed tenant is not among them unless it is asked for.",
     example: "\"$HOST/v1/tenants?limit=100\"",
-    parameters: &[REMOVED, AFTER, LIMIT],
+    parameters: &[REMOVED, AFTER_TENANT, LIMIT],
     gives: &[Gives::found::<TenantPage>("A page of them.")],
     ..Operation::NONE
 };
@@ -43,14 +42,6 @@ struct TenantPage {
 }
 
 async fn handle(State(app): State<App>, caller: Caller, query: Query) -> Result<Answer, Problem> {
-    let (removed, after, limit) = (query.switch(&REMOVED)?, query.one::<TenantId>(&AFTER)?, query.limit(&LIMIT)?);
-    let theirs = caller.authority().tenants(Role::Reader);
-    let mut tenants = app.api.store.tenants().await?;
-    tenants.retain(|record| theirs.has(record.tenant_id) && (removed || !record.is_removed()));
-    tenants.sort_by_key(|record| record.tenant_id);
-    tenants.retain(|record| after.is_none_or(|after| record.tenant_id > after));
-    let more = tenants.len() > limit as usize;
-    tenants.truncate(limit as usize);
-    let next_cursor = tenants.last().filter(|_| more).map(|record| record.tenant_id);
+    let (tenants, next_cursor) = page_of_tenants(&app, &caller, &query, &LIMIT, query.switch(&REMOVED)?).await?;
     Answer::found(&TenantPage { tenants, next_cursor })
 }
