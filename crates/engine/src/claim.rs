@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lastseen_model::{ErrorCode, RunId, RunStatus};
-use lastseen_store::{Claim, ClaimTerms, ClaimedRun, Lease, NewRun, RunDetail, Start, StoreError, TenantScope};
+use lastseen_store::{Cancelled, Claim, ClaimTerms, ClaimedRun, Lease, NewRun, RunDetail, Start, StoreError, TenantScope};
 use tokio_util::sync::CancellationToken;
 
 use crate::events::{Event, Observer};
@@ -40,7 +40,7 @@ impl Engine {
         cancel: &CancellationToken,
     ) -> Result<Slot, StoreError> {
         let slot = self.wait_for_slot(scope, run, terms, observer, cancel).await;
-        if slot.is_err() && self.store.cancel_pending(scope, run.run_id).await.is_err() {
+        if slot.is_err() && self.store.cancel_run(scope, run.run_id).await.is_err() {
             tracing::warn!(run = %run.run_id, "a run that waits could not be cancelled; it is skipped when its time is over");
         }
         slot
@@ -108,10 +108,11 @@ impl Engine {
     }
 
     async fn cancel_waiting(&self, scope: &TenantScope, run: RunId) -> Result<Slot, StoreError> {
-        let patience = self.patience_without_lease();
-        patience.call(|| self.store.cancel_pending(scope, run)).await?;
-        let found = patience.call(|| self.store.run(scope, run)).await?;
-        Ok(found.map_or(Slot::NoSuchRun, |detail| Slot::Ended(Box::new(detail))))
+        let cancelled = self.patience_without_lease().call(|| self.store.cancel_run(scope, run)).await?;
+        Ok(match cancelled {
+            Cancelled::Ended(detail) | Cancelled::Asked(detail) | Cancelled::Over(detail) => Slot::Ended(detail),
+            Cancelled::NoSuchRun => Slot::NoSuchRun,
+        })
     }
 
     /// Before a claim there is no lease to lose.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lastseen_graph::Timer;
-use lastseen_store::{Lease, Store, StoreError, TenantScope};
+use lastseen_store::{Lease, Renewal, Store, StoreError, TenantScope};
 use tokio_util::sync::CancellationToken;
 
 use crate::settings::EngineSettings;
@@ -25,8 +25,9 @@ pub(crate) struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// Renews until `stop`; cancels `lost` when the lease can't be trusted any more.
-    pub(crate) async fn beat(self, stop: CancellationToken, lost: CancellationToken) {
+    /// Renews until `stop`; cancels `lost` when the lease can't be trusted any more. Cancels `cancel` when it hears that the run is to be
+    /// cancelled, and renews on: the run must be held until it has ended in good order.
+    pub(crate) async fn beat(self, stop: CancellationToken, lost: CancellationToken, cancel: CancellationToken) {
         let term = self.settings.lease.saturating_sub(self.settings.lease_margin);
         let mut trusted_until = self.claimed_at + term;
         loop {
@@ -46,7 +47,12 @@ impl Heartbeat {
                 () = self.timer.pause(trusted_until.saturating_sub(attempt)) => return lost.cancel(),
             };
             match answer {
-                Ok(()) => trusted_until = attempt + term,
+                Ok(renewal) => {
+                    trusted_until = attempt + term;
+                    if renewal == Renewal::CancelAsked {
+                        cancel.cancel();
+                    }
+                }
                 Err(StoreError::LeaseLost) => return lost.cancel(),
                 Err(error) => tracing::warn!(transient = error.is_transient(), "the lease could not be renewed; trying again"),
             }

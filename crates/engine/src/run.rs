@@ -104,8 +104,8 @@ impl Engine {
         self.store.mirror_registry(&self.registry.types().map(row).collect::<Vec<_>>()).await
     }
 
-    /// Syncs a tenant, from start to finish. Cancelling `cancel` ends the run in good order: its open listings are
-    /// `incomplete`, and it is recorded with `cancelled`. Answers the run's record, whatever its status.
+    /// Syncs a tenant, from start to finish. Cancelling `cancel` ends the run in good order, and so does [`Store::cancel_run`] from
+    /// elsewhere: its open listings are `incomplete`, and it is recorded with `cancelled`. Answers the run's record, whatever its status.
     pub async fn sync(
         &self,
         scope: &TenantScope,
@@ -122,6 +122,7 @@ impl Engine {
             trigger: request.trigger,
             on_limit: request.on_limit,
             pending_for: self.settings.pending_for,
+            start_key: None,
         };
         let claimed = match self.start_and_wait(scope, &run, &terms, &observer, &cancel).await? {
             Slot::Claimed(claimed, asked_at) => (claimed, asked_at),
@@ -180,10 +181,9 @@ impl Engine {
             settings: self.settings.clone(),
             claimed_at: asked_at,
         };
-        let beating = tokio::spawn(heartbeat.beat(done.clone(), lost.clone()));
-
         // Whatever ends the run stops its requests.
         let stop = cancel.child_token();
+        let beating = tokio::spawn(heartbeat.beat(done.clone(), lost.clone(), stop.clone()));
         let opened = OnceLock::new();
         let dropped = Arc::new(AtomicU64::new(0));
         let listing = async {

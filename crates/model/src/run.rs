@@ -160,6 +160,16 @@ pub enum OnLimit {
     Wait,
 }
 
+impl OnLimit {
+    /// The stored text.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Skip => "skip",
+            Self::Wait => "wait",
+        }
+    }
+}
+
 /// How many runs may be `running` at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -23,7 +23,7 @@ pub trait Backend: Send + Sync {
 }
 
 /// How many histories it takes to meet everything there is to meet; a test of the model holds it to that.
-pub(crate) const HISTORIES: u32 = 72;
+pub(crate) const HISTORIES: u32 = 96;
 
 /// One database under test. Dropping it takes the database away.
 #[async_trait]

@@ -9,8 +9,9 @@ use lastseen_model::{
     SequenceNo, Tenants, Timestamp, TokenHash, Trigger, WorkerId,
 };
 use lastseen_store::{
-    ClaimTerms, FinishRun, Item, ItemQuery, Lease, ListingFailure, ListingPage, Missing, MissingAnswer, MissingItem, MissingQuery, NewRun,
-    NewToken, PageRecord, PageStored, Result, Retention, RunDetail, RunError, Start, Store, TenantScope, Traffic,
+    Cancelled, ClaimTerms, EnqueueTerms, FinishRun, Item, ItemQuery, Lease, ListingFailure, ListingPage, Missing, MissingAnswer,
+    MissingItem, MissingQuery, NewRun, NewToken, PageRecord, PageStored, Renewal, Result, Retention, RunDetail, RunError, Start, Store,
+    TenantScope, Traffic,
 };
 
 use crate::backend::{Backend, TestDatabase};
@@ -123,6 +124,7 @@ impl Desk {
             trigger: Trigger::Manual,
             on_limit,
             pending_for: PENDING,
+            start_key: None,
         }
     }
 
@@ -190,6 +192,11 @@ impl Desk {
         let found: Vec<Item> = self.items().await.into_iter().filter(|item| item.external_id.as_str() == external_id).collect();
         assert_eq!(found.len(), 1, "items with the id {external_id}");
         found.into_iter().next().expect("one")
+    }
+
+    /// Asks for a run to be cancelled.
+    pub(crate) async fn cancel(&self, run: RunId) -> Cancelled {
+        self.store.cancel_run(&self.scope, run).await.expect("an answer")
     }
 
     /// One run.
@@ -274,7 +281,7 @@ impl Open {
     }
 
     /// Lets the lease run on.
-    pub(crate) async fn renew(&self) -> Result<()> {
+    pub(crate) async fn renew(&self) -> Result<Renewal> {
         self.desk.store.renew_lease(&self.desk.scope, &self.lease, LEASE).await
     }
 }
@@ -289,6 +296,11 @@ pub(crate) fn terms(chosen: &Chosen) -> ClaimTerms {
         guard: Guard::default(),
         types: chosen.types.clone(),
     }
+}
+
+/// What whoever puts a run into the queue brings: limits that hold nothing back.
+pub(crate) fn for_queue() -> EnqueueTerms {
+    EnqueueTerms { guard: Guard::default(), limits: Limits { global: 1_000, per_tenant: 1_000 } }
 }
 
 /// A path that broke off.

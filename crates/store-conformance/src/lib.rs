@@ -85,7 +85,6 @@ macro_rules! conformance_tests {
                 r12_limits_hold_under_concurrent_starts
                 a_run_that_waits_is_claimed_when_a_slot_is_free
                 i34_a_pending_run_expires_unless_somebody_asks_for_it
-                a_pending_run_can_be_cancelled_and_no_other
                 i11_one_dead_run_among_live_ones_is_reaped_alone
             }
             queue {
@@ -96,7 +95,6 @@ macro_rules! conformance_tests {
                 a_run_for_the_queue_that_meets_a_live_one_is_recorded_as_skipped
                 i34_a_queued_run_expires_after_its_own_time
                 i34_a_claim_that_has_to_wait_never_shortens_a_place_in_the_queue
-                a_queued_run_can_be_cancelled_until_it_is_claimed
                 i10_of_two_workers_that_race_for_a_queued_run_one_gets_it
                 r12_limits_hold_exactly_under_16_workers_racing_1000_starts
             }
@@ -112,6 +110,27 @@ macro_rules! conformance_tests {
                 r05_changes_and_a_removal_of_one_tenant_leave_the_other_as_it_is
                 of_a_removal_and_starts_that_race_no_run_is_left_pending
                 what_no_tenant_can_have_is_refused_or_told_by_table_column_and_key
+            }
+            cancel {
+                a_pending_run_that_is_cancelled_is_skipped_and_frees_its_lock
+                the_worker_of_a_running_run_hears_of_a_cancellation_for_as_long_as_it_renews
+                a_run_that_has_ended_stays_as_it_is
+                a_cancelled_run_can_not_be_claimed
+                a_worker_that_is_told_to_cancel_and_dies_is_lost_like_any_other
+                r05_a_run_is_cancelled_by_its_own_tenant_alone
+                of_a_cancellation_and_a_claim_that_race_one_is_first
+            }
+            starts {
+                a_start_asked_for_again_under_its_key_is_the_same_run
+                a_repeated_start_is_no_contention_while_its_run_is_live
+                a_key_stands_for_one_selection_and_one_wish
+                a_skipped_runs_key_is_remembered_too
+                a_repetition_for_a_removed_tenant_makes_nothing
+                of_16_starts_at_once_under_one_key_one_makes_the_run
+                of_starts_for_two_selections_at_once_under_one_key_one_makes_the_run
+                r12_a_run_for_the_queue_that_is_not_to_wait_is_skipped_at_a_limit
+                r12_a_tenants_own_limit_holds_for_the_queue_too
+                a_run_for_the_queue_that_is_to_wait_knows_no_limit
             }
             tokens {
                 a_token_is_good_for_what_it_was_made_for_until_its_time_is_over
@@ -224,6 +243,7 @@ macro_rules! conformance_tests {
                 i21_the_same_ids_in_two_tenants_are_two_of_everything
                 r05_a_note_and_a_prune_of_one_tenant_leave_the_other_as_it_is
                 i21_a_run_id_that_another_tenant_used_is_free
+                i21_a_start_key_that_another_tenant_used_is_free
             }
             guardrails {
                 r28_i04_tables_of_the_backup_product_stay_as_they_are_and_no_item_is_deleted

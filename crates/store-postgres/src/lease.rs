@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff_sqlx::Timestamp as SqlTimestamp;
 use lastseen_model::{PolicyType, Timestamp};
-use lastseen_store::{Lease, Result, StoreError, TenantScope};
+use lastseen_store::{Lease, Renewal, Result, StoreError, TenantScope};
 
 use crate::PostgresStore;
 use crate::error::of_statement;
@@ -72,22 +72,24 @@ pub(crate) async fn hold(tx: &mut TenantTx, lease: &Lease, hold: Hold) -> Result
     }
 }
 
-pub(crate) async fn renew_lease(store: &PostgresStore, scope: &TenantScope, lease: &Lease, for_: Duration) -> Result<()> {
+pub(crate) async fn renew_lease(store: &PostgresStore, scope: &TenantScope, lease: &Lease, for_: Duration) -> Result<Renewal> {
     let mut tx = store.write(scope).await?;
     hold(&mut tx, lease, Hold::Shared).await?;
     let (tenant, until) = (tx.tenant, later(tx.now, for_));
-    let done = sqlx::query!(
-        "UPDATE sync_runs SET lease_until = $4 WHERE tenant_id = $1 AND run_id = $2 AND run_no = $3 AND status = 'running'",
+    let renewed = sqlx::query_scalar!(
+        r#"UPDATE sync_runs SET lease_until = $4 WHERE tenant_id = $1 AND run_id = $2 AND run_no = $3 AND status = 'running'
+           RETURNING cancel_asked_at IS NOT NULL AS "asked!""#,
         tenant,
         lease.run_id.as_uuid(),
         lease.fence,
         until as _,
     )
-    .execute(tx.db())
+    .fetch_all(tx.db())
     .await
     .map_err(of_statement)?;
-    met("renew_lease", 1, done.rows_affected())?;
-    tx.commit().await
+    met("renew_lease", 1, renewed.len() as u64)?;
+    tx.commit().await?;
+    Ok(if renewed == [true] { Renewal::CancelAsked } else { Renewal::Held })
 }
 
 pub(crate) async fn begin_listings(store: &PostgresStore, scope: &TenantScope, lease: &Lease, types: &[PolicyType]) -> Result<()> {

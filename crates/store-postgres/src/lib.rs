@@ -9,6 +9,7 @@
 //! This crate decides nothing about runs that `lastseen_model` can say; it is no place for retries, clocks of workers or output.
 
 mod about;
+mod cancel;
 mod catalogue;
 mod error;
 mod explain;
@@ -38,12 +39,12 @@ mod transaction;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, Tenants, TokenHash, TokenId};
+use lastseen_model::{ExternalId, Limits, PolicyType, Reference, RunId, Tenants, TokenHash, TokenId};
 use lastseen_store::{
-    About, Acknowledgement, Claim, ClaimTerms, DatabaseClock, Enqueued, Explanation, FinishRun, FleetState, ItemPage, ItemQuery, Lease,
-    ListingFailure, Missing, MissingCounts, MissingQuery, NewRun, NewToken, PageRecord, PageStored, Pruned, QueuedRun, Reaped,
-    RegistryType, Removal, Result, Retention, RunDetail, RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, StoreError,
-    TenantChange, TenantRecord, TenantScope, TokenRecord, TokenUse,
+    About, Acknowledgement, Cancelled, Claim, ClaimTerms, DatabaseClock, EnqueueTerms, Enqueued, Explanation, FinishRun, FleetState,
+    ItemPage, ItemQuery, Lease, ListingFailure, Missing, MissingCounts, MissingQuery, NewRun, NewToken, PageRecord, PageStored, Pruned,
+    QueuedRun, Reaped, RegistryType, Removal, Renewal, Result, Retention, RunDetail, RunLookup, RunQuery, RunRecord, SelectionRecord,
+    Start, Store, StoreError, TenantChange, TenantRecord, TenantScope, TokenRecord, TokenUse,
 };
 use sqlx::PgPool;
 
@@ -125,8 +126,8 @@ impl Store for PostgresStore {
         bounded(start::start_run(self, scope, run, terms)).await
     }
 
-    async fn enqueue_run(&self, scope: &TenantScope, run: &NewRun, guard: Guard) -> Result<Enqueued> {
-        bounded(queue::enqueue_run(self, scope, run, guard)).await
+    async fn enqueue_run(&self, scope: &TenantScope, run: &NewRun, terms: &EnqueueTerms) -> Result<Enqueued> {
+        bounded(queue::enqueue_run(self, scope, run, terms)).await
     }
 
     async fn queued_runs(&self, limits: Limits, at_most: u32) -> Result<Vec<QueuedRun>> {
@@ -137,11 +138,11 @@ impl Store for PostgresStore {
         bounded(start::claim_run(self, scope, run, terms)).await
     }
 
-    async fn cancel_pending(&self, scope: &TenantScope, run: RunId) -> Result<bool> {
-        bounded(start::cancel_pending(self, scope, run)).await
+    async fn cancel_run(&self, scope: &TenantScope, run: RunId) -> Result<Cancelled> {
+        bounded(cancel::cancel_run(self, scope, run)).await
     }
 
-    async fn renew_lease(&self, scope: &TenantScope, lease: &Lease, for_: Duration) -> Result<()> {
+    async fn renew_lease(&self, scope: &TenantScope, lease: &Lease, for_: Duration) -> Result<Renewal> {
         bounded(lease::renew_lease(self, scope, lease, for_)).await
     }
 

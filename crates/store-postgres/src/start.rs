@@ -1,7 +1,7 @@
-//! A run's way to its claim: start, wait, claim, cancel.
+//! A run's way to its claim: start, wait, claim.
 
 use jiff_sqlx::Timestamp as SqlTimestamp;
-use lastseen_model::{ErrorCode, ErrorContext, Guard, OnLimit, RunId, RunStatus};
+use lastseen_model::{ErrorCode, ErrorContext, Guard, Limits, OnLimit, RunId, RunStatus, StartKey};
 use lastseen_store::{Claim, ClaimTerms, ClaimedRun, Lease, NewRun, Result, RunDetail, ScopedType, Start, StoreError, TenantScope};
 use uuid::Uuid;
 
@@ -12,16 +12,17 @@ use crate::history::read_run;
 use crate::lease::later;
 use crate::reap::reap_expired;
 use crate::rows::Stored;
-use crate::tenants::{Held, hold_tenant, know_and_hold};
+use crate::tenants::{Held, hold_active, hold_tenant};
 use crate::transaction::{TenantTx, met};
 
 pub(crate) async fn start_run(store: &PostgresStore, scope: &TenantScope, run: &NewRun, terms: &ClaimTerms) -> Result<Start> {
     reap_expired(store).await?;
     let mut tx = store.claiming(scope).await?;
     let id = run.run_id.as_uuid();
+    hold_active(&mut tx).await?;
     let start = if enqueue(&mut tx, run, terms.guard, Taker::Starter).await? {
         pass_gate(&mut tx).await?;
-        match limit_reached(&mut tx, terms).await? {
+        match limit_reached(&mut tx, terms.limits).await? {
             None => Start::Claimed(claim(&mut tx, id, &run.selection.hash().to_string(), terms).await?),
             Some(code) if run.on_limit == OnLimit::Wait => Start::Waiting(code),
             Some(code) => {
@@ -30,7 +31,8 @@ pub(crate) async fn start_run(store: &PostgresStore, scope: &TenantScope, run: &
             }
         }
     } else {
-        Start::Skipped(record_contended(&mut tx, run, terms.guard).await?)
+        let skipped = record_contended(&mut tx, run, terms.guard).await?;
+        Start::Skipped(skipped.ok_or(StoreError::RowsAffected { verb: "start_run", expected: 1, actual: 0 })?)
     };
     tx.commit().await?;
     Ok(start)
@@ -54,7 +56,7 @@ pub(crate) async fn claim_run(store: &PostgresStore, scope: &TenantScope, run: R
         if held == Some(Held::Removed) {
             return Err(StoreError::TenantRemoved);
         }
-        match limit_reached(&mut tx, terms).await? {
+        match limit_reached(&mut tx, terms.limits).await? {
             Some(code) => {
                 wait_on(&mut tx, id, terms).await?;
                 Claim::Waiting(code)
@@ -66,24 +68,6 @@ pub(crate) async fn claim_run(store: &PostgresStore, scope: &TenantScope, run: R
     };
     tx.commit().await?;
     Ok(claim)
-}
-
-pub(crate) async fn cancel_pending(store: &PostgresStore, scope: &TenantScope, run: RunId) -> Result<bool> {
-    let mut tx = store.write(scope).await?;
-    let (tenant, id) = (tx.tenant, run.as_uuid());
-    let pending = sqlx::query_scalar!(
-        r#"SELECT 1 AS "one!" FROM sync_runs WHERE tenant_id = $1 AND run_id = $2 AND status = 'pending' FOR UPDATE"#,
-        tenant,
-        id,
-    )
-    .fetch_optional(tx.db())
-    .await
-    .map_err(of_statement)?;
-    if pending.is_some() {
-        skip(&mut tx, id, ErrorCode::Cancelled).await?;
-        tx.commit().await?;
-    }
-    Ok(pending.is_some())
 }
 
 /// Ends a pending run as `skipped`, and says why.
@@ -111,7 +95,7 @@ pub(crate) async fn detail(tx: &mut TenantTx, run: Uuid, verb: &'static str) -> 
 }
 
 /// Waits for its turn among all claims, until the transaction ends; the time is taken anew after it.
-async fn pass_gate(tx: &mut TenantTx) -> Result<()> {
+pub(crate) async fn pass_gate(tx: &mut TenantTx) -> Result<()> {
     let passed = sqlx::query_scalar!("SELECT one FROM claim_gate FOR UPDATE").fetch_all(tx.db()).await.map_err(of_statement)?;
     met("claim", 1, passed.len() as u64)?;
     tx.now_again().await
@@ -142,24 +126,24 @@ pub(crate) enum Taker {
     Worker,
 }
 
-/// Makes tenant and selection known and puts the run into the queue, unless a live run of the selection is there: the partial unique
-/// index is the lock.
+/// Makes the selection known and puts the run into the queue, unless a live run of the selection is there, or one with its start key: the
+/// partial unique indexes are the locks. To be called when the tenant is held.
 pub(crate) async fn enqueue(tx: &mut TenantTx, run: &NewRun, guard: Guard, taker: Taker) -> Result<bool> {
-    if know_and_hold(tx).await? == Held::Removed {
-        return Err(StoreError::TenantRemoved);
-    }
     know_selection(tx, run).await?;
     let until = later(tx.now, run.pending_for);
     insert(tx, run, guard, &Beginning { status: RunStatus::Pending, until: Some(until), ended: None, taker }).await
 }
 
-/// Records a start that met a live run: skipped from its first moment, because it must never look live.
-pub(crate) async fn record_contended(tx: &mut TenantTx, run: &NewRun, guard: Guard) -> Result<Box<RunDetail>> {
+/// Records a start that met a live run: skipped from its first moment, because it must never look live. None where a run with its start key
+/// came before it.
+pub(crate) async fn record_contended(tx: &mut TenantTx, run: &NewRun, guard: Guard) -> Result<Option<Box<RunDetail>>> {
     let ended = Some(tx.now_sql());
     let beginning = Beginning { status: RunStatus::Skipped, until: None, ended, taker: Taker::Starter };
-    met("start_run", 1, u64::from(insert(tx, run, guard, &beginning).await?))?;
+    if !insert(tx, run, guard, &beginning).await? {
+        return Ok(None);
+    }
     skip(tx, run.run_id.as_uuid(), ErrorCode::LockContended).await?;
-    detail(tx, run.run_id.as_uuid(), "start_run").await
+    detail(tx, run.run_id.as_uuid(), "start_run").await.map(Some)
 }
 
 /// How a run's row begins.
@@ -174,9 +158,9 @@ async fn insert(tx: &mut TenantTx, run: &NewRun, guard: Guard, beginning: &Begin
     let (tenant, now) = (tx.tenant, tx.now_sql());
     let done = sqlx::query!(
         "INSERT INTO sync_runs (tenant_id, run_id, selection_hash, selection_payload, status, correlation_id, \"trigger\", for_worker,
-                                created_at, pending_until, finished_at, guard_min_items, guard_percent)
-         VALUES ($1, $2, $3, $4::text::jsonb, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-         ON CONFLICT (tenant_id, selection_hash) WHERE status IN ('pending', 'running') DO NOTHING",
+                                created_at, pending_until, finished_at, guard_min_items, guard_percent, start_key, start_on_limit)
+         VALUES ($1, $2, $3, $4::text::jsonb, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+         ON CONFLICT DO NOTHING",
         tenant,
         run.run_id.as_uuid(),
         run.selection.hash().to_string(),
@@ -190,6 +174,8 @@ async fn insert(tx: &mut TenantTx, run: &NewRun, guard: Guard, beginning: &Begin
         beginning.ended as _,
         small(guard.min_items),
         small(guard.percent),
+        run.start_key.as_ref().map(StartKey::as_str),
+        run.start_key.as_ref().map(|_| run.on_limit.as_str()),
     )
     .execute(tx.db())
     .await
@@ -204,7 +190,7 @@ fn small(number: u32) -> i32 {
 
 /// Which limit has no slot left for a run of this tenant; the limit on all runs is asked first, and the tenant's own outweighs the one
 /// for every tenant. The gate makes the count hold until the claim commits.
-async fn limit_reached(tx: &mut TenantTx, terms: &ClaimTerms) -> Result<Option<ErrorCode>> {
+pub(crate) async fn limit_reached(tx: &mut TenantTx, limits: Limits) -> Result<Option<ErrorCode>> {
     let tenant = tx.tenant;
     // The first condition is the partial index's own, so that only live runs are read.
     let running = sqlx::query!(
@@ -212,12 +198,12 @@ async fn limit_reached(tx: &mut TenantTx, terms: &ClaimTerms) -> Result<Option<E
                   coalesce((SELECT t.runs_at_once FROM tenants t WHERE t.tenant_id = $1)::bigint, $2) AS "per_tenant!"
            FROM sync_runs WHERE status IN ('pending', 'running') AND status = 'running'"#,
         tenant,
-        i64::from(terms.limits.per_tenant),
+        i64::from(limits.per_tenant),
     )
     .fetch_one(tx.db())
     .await
     .map_err(of_statement)?;
-    Ok(if running.all >= i64::from(terms.limits.global) {
+    Ok(if running.all >= i64::from(limits.global) {
         Some(ErrorCode::ConcurrencyLimitGlobal)
     } else if running.of_tenant >= running.per_tenant {
         Some(ErrorCode::ConcurrencyLimitTenant)

@@ -120,15 +120,17 @@ pub(crate) async fn hold_tenant(tx: &mut TenantTx) -> Result<Option<Held>> {
     Ok(removed.map(|removed| if removed { Held::Removed } else { Held::Active }))
 }
 
-/// Makes the tenant known, and holds its row. Where it was purged in between, it becomes known anew.
-pub(crate) async fn know_and_hold(tx: &mut TenantTx) -> Result<Held> {
+/// Makes the tenant known, and holds its row. Where it was purged in between, it becomes known anew. [`StoreError::TenantRemoved`] where
+/// no run of it may be made.
+pub(crate) async fn hold_active(tx: &mut TenantTx) -> Result<()> {
     for _ in 0..8 {
-        if let Some(held) = hold_tenant(tx).await? {
-            return Ok(held);
+        match hold_tenant(tx).await? {
+            Some(Held::Active) => return Ok(()),
+            Some(Held::Removed) => return Err(StoreError::TenantRemoved),
+            None => know_tenant(tx, None).await?,
         }
-        know_tenant(tx, None).await?;
     }
-    hold_tenant(tx).await?.ok_or(StoreError::RowsAffected { verb: "know_tenant", expected: 1, actual: 0 })
+    Err(StoreError::RowsAffected { verb: "know_tenant", expected: 1, actual: 0 })
 }
 
 pub(crate) async fn set_tenant(store: &PostgresStore, scope: &TenantScope, change: &TenantChange) -> Result<TenantRecord> {

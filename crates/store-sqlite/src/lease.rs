@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lastseen_model::PolicyType;
-use lastseen_store::{Lease, Result, StoreError, TenantScope};
+use lastseen_store::{Lease, Renewal, Result, StoreError, TenantScope};
 
 use crate::SqliteStore;
 use crate::error::of_statement;
@@ -33,22 +33,24 @@ pub(crate) async fn check(tx: &mut WriteTx, scope: &TenantScope, lease: &Lease) 
     held.map(|_| ()).ok_or(StoreError::LeaseLost)
 }
 
-pub(crate) async fn renew_lease(store: &SqliteStore, scope: &TenantScope, lease: &Lease, for_: Duration) -> Result<()> {
+pub(crate) async fn renew_lease(store: &SqliteStore, scope: &TenantScope, lease: &Lease, for_: Duration) -> Result<Renewal> {
     let mut tx = store.write().await?;
     check(&mut tx, scope, lease).await?;
     let until = tx.now.saturating_add(micros(for_));
-    let done = sqlx::query!(
-        "UPDATE sync_runs SET lease_until = ?3 WHERE tenant_id = ?1 AND run_id = ?2 AND run_no = ?4",
+    let renewed = sqlx::query_scalar!(
+        r#"UPDATE sync_runs SET lease_until = ?3 WHERE tenant_id = ?1 AND run_id = ?2 AND run_no = ?4
+           RETURNING cancel_asked_at IS NOT NULL AS "asked!: bool""#,
         scope.tenant().to_string(),
         lease.run_id.to_string(),
         until,
         lease.fence,
     )
-    .execute(tx.db())
+    .fetch_all(tx.db())
     .await
     .map_err(of_statement)?;
-    met("renew_lease", 1, done.rows_affected())?;
-    tx.commit().await
+    met("renew_lease", 1, renewed.len() as u64)?;
+    tx.commit().await?;
+    Ok(if renewed == [true] { Renewal::CancelAsked } else { Renewal::Held })
 }
 
 pub(crate) async fn begin_listings(store: &SqliteStore, scope: &TenantScope, lease: &Lease, types: &[PolicyType]) -> Result<()> {

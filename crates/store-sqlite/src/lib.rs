@@ -13,6 +13,7 @@
 //! This crate decides nothing about runs that `lastseen_model` can say; it is no place for retries, clocks of workers or output.
 
 mod about;
+mod cancel;
 mod catalogue;
 mod error;
 mod explain;
@@ -44,12 +45,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, Tenants, TokenHash, TokenId};
+use lastseen_model::{ExternalId, Limits, PolicyType, Reference, RunId, Tenants, TokenHash, TokenId};
 use lastseen_store::{
-    About, Acknowledgement, Claim, ClaimTerms, DatabaseClock, Enqueued, Explanation, FinishRun, FleetState, ItemPage, ItemQuery, Lease,
-    ListingFailure, Missing, MissingCounts, MissingQuery, NewRun, NewToken, PageRecord, PageStored, Pruned, QueuedRun, Reaped,
-    RegistryType, Removal, Result, Retention, RunDetail, RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, TenantChange,
-    TenantRecord, TenantScope, TokenRecord, TokenUse,
+    About, Acknowledgement, Cancelled, Claim, ClaimTerms, DatabaseClock, EnqueueTerms, Enqueued, Explanation, FinishRun, FleetState,
+    ItemPage, ItemQuery, Lease, ListingFailure, Missing, MissingCounts, MissingQuery, NewRun, NewToken, PageRecord, PageStored, Pruned,
+    QueuedRun, Reaped, RegistryType, Removal, Renewal, Result, Retention, RunDetail, RunLookup, RunQuery, RunRecord, SelectionRecord,
+    Start, Store, TenantChange, TenantRecord, TenantScope, TokenRecord, TokenUse,
 };
 use sqlx::SqlitePool;
 
@@ -130,19 +131,19 @@ impl Store for SqliteStore {
         start::start_run(self, scope, run, terms).await
     }
 
-    async fn enqueue_run(&self, scope: &TenantScope, run: &NewRun, guard: Guard) -> Result<Enqueued> {
-        queue::enqueue_run(self, scope, run, guard).await
+    async fn enqueue_run(&self, scope: &TenantScope, run: &NewRun, terms: &EnqueueTerms) -> Result<Enqueued> {
+        queue::enqueue_run(self, scope, run, terms).await
     }
 
     async fn claim_run(&self, scope: &TenantScope, run: RunId, terms: &ClaimTerms) -> Result<Claim> {
         start::claim_run(self, scope, run, terms).await
     }
 
-    async fn cancel_pending(&self, scope: &TenantScope, run: RunId) -> Result<bool> {
-        start::cancel_pending(self, scope, run).await
+    async fn cancel_run(&self, scope: &TenantScope, run: RunId) -> Result<Cancelled> {
+        cancel::cancel_run(self, scope, run).await
     }
 
-    async fn renew_lease(&self, scope: &TenantScope, lease: &Lease, for_: Duration) -> Result<()> {
+    async fn renew_lease(&self, scope: &TenantScope, lease: &Lease, for_: Duration) -> Result<Renewal> {
         lease::renew_lease(self, scope, lease, for_).await
     }
 

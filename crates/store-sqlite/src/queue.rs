@@ -1,7 +1,7 @@
 //! The queue: how a run gets into it, and what a worker finds there.
 
-use lastseen_model::{ErrorCode, Guard, Limits};
-use lastseen_store::{Enqueued, NewRun, QueuedRun, Result, TenantScope};
+use lastseen_model::{ErrorCode, Guard, Limits, OnLimit, StartKey};
+use lastseen_store::{EnqueueTerms, Enqueued, NewRun, QueuedRun, Result, TenantScope};
 
 use crate::SqliteStore;
 use crate::error::of_statement;
@@ -9,7 +9,7 @@ use crate::history::read_run;
 use crate::lease::micros;
 use crate::reap::reap;
 use crate::rows::Stored;
-use crate::start::{gone, skip};
+use crate::start::{gone, limit_reached, skip};
 use crate::tenants::{know_tenant, unless_removed};
 use crate::transaction::{WriteTx, met};
 
@@ -22,18 +22,57 @@ pub(crate) enum Taker {
     Worker,
 }
 
-pub(crate) async fn enqueue_run(store: &SqliteStore, scope: &TenantScope, run: &NewRun, guard: Guard) -> Result<Enqueued> {
+pub(crate) async fn enqueue_run(store: &SqliteStore, scope: &TenantScope, run: &NewRun, terms: &EnqueueTerms) -> Result<Enqueued> {
     let mut tx = store.write().await?;
     reap(&mut tx).await?;
     let mut tx = unless_removed(tx, scope).await?;
-    let queued = enqueue(&mut tx, scope, run, guard, Taker::Worker).await?;
-    if !queued {
-        skip(&mut tx, &scope.tenant().to_string(), &run.run_id.to_string(), ErrorCode::LockContended).await?;
-    }
-    let detail = read_run(tx.db(), scope, run.run_id).await?;
-    let detail = Box::new(detail.ok_or_else(|| gone("enqueue_run"))?);
+    let limits = (run.on_limit == OnLimit::Skip).then_some(terms.limits);
+    let enqueued = ask_for(&mut tx, scope, run, terms.guard, limits).await?;
+    // Also where nothing was asked for: what was reaped stays reaped.
     tx.commit().await?;
-    Ok(if queued { Enqueued::Queued(detail) } else { Enqueued::Contended(detail) })
+    Ok(enqueued)
+}
+
+/// Puts a run into the queue within a transaction; without limits it waits at any.
+pub(crate) async fn ask_for(tx: &mut WriteTx, scope: &TenantScope, run: &NewRun, guard: Guard, limits: Option<Limits>) -> Result<Enqueued> {
+    if let Some(known) = started_before(tx, scope, run).await? {
+        return Ok(known);
+    }
+    let queued = enqueue(tx, scope, run, guard, Taker::Worker).await?;
+    let refused = match limits {
+        _ if !queued => Some(ErrorCode::LockContended),
+        Some(limits) => limit_reached(tx, scope, limits).await?,
+        None => None,
+    };
+    if let Some(code) = refused {
+        skip(tx, &scope.tenant().to_string(), &run.run_id.to_string(), code).await?;
+    }
+    let detail = Box::new(read_run(tx.db(), scope, run.run_id).await?.ok_or_else(|| gone("enqueue_run"))?);
+    Ok(match refused {
+        None => Enqueued::Queued(detail),
+        Some(ErrorCode::LockContended) => Enqueued::Contended(detail),
+        Some(_) => Enqueued::Limited(detail),
+    })
+}
+
+/// What the run's start key stands for, if it has one that is known.
+async fn started_before(tx: &mut WriteTx, scope: &TenantScope, run: &NewRun) -> Result<Option<Enqueued>> {
+    let Some(key) = &run.start_key else { return Ok(None) };
+    let row = sqlx::query!(
+        "SELECT run_id, selection_hash, start_on_limit FROM sync_runs WHERE tenant_id = ?1 AND start_key = ?2",
+        scope.tenant().to_string(),
+        key.as_str(),
+    )
+    .fetch_optional(tx.db())
+    .await
+    .map_err(of_statement)?;
+    let Some(row) = row else { return Ok(None) };
+    let run_id = Stored { table: "sync_runs", key: &row.run_id }.word("run_id", &row.run_id)?;
+    if row.selection_hash != run.selection.hash().to_string() || row.start_on_limit.as_deref() != Some(run.on_limit.as_str()) {
+        return Ok(Some(Enqueued::KeyTaken(run_id)));
+    }
+    let detail = read_run(tx.db(), scope, run_id).await?;
+    Ok(Some(Enqueued::Repeated(Box::new(detail.ok_or_else(|| gone("enqueue_run"))?))))
 }
 
 /// A listed exception to the tenant scope: a worker takes runs of all tenants. The limits are those of the claim, asked for many runs at
@@ -106,8 +145,8 @@ async fn insert_pending(tx: &mut WriteTx, scope: &TenantScope, run: &NewRun, gua
     let now = tx.now;
     let done = sqlx::query!(
         "INSERT INTO sync_runs (tenant_id, run_id, selection_hash, selection_payload, status, correlation_id, \"trigger\",
-                                created_at, pending_until, guard_min_items, guard_percent, for_worker)
-         VALUES (?1, ?2, ?3, ?4, 'pending', ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+                                created_at, pending_until, guard_min_items, guard_percent, for_worker, start_key, start_on_limit)
+         VALUES (?1, ?2, ?3, ?4, 'pending', ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
          ON CONFLICT (tenant_id, selection_hash) WHERE status IN ('pending', 'running') DO NOTHING",
         scope.tenant().to_string(),
         run.run_id.to_string(),
@@ -120,6 +159,8 @@ async fn insert_pending(tx: &mut WriteTx, scope: &TenantScope, run: &NewRun, gua
         guard.min_items,
         guard.percent,
         taker == Taker::Worker,
+        run.start_key.as_ref().map(StartKey::as_str),
+        run.start_key.as_ref().map(|_| run.on_limit.as_str()),
     )
     .execute(tx.db())
     .await
@@ -132,8 +173,8 @@ async fn record_contended(tx: &mut WriteTx, scope: &TenantScope, run: &NewRun, g
     let now = tx.now;
     let done = sqlx::query!(
         "INSERT INTO sync_runs (tenant_id, run_id, selection_hash, selection_payload, status, correlation_id, \"trigger\",
-                                created_at, finished_at, guard_min_items, guard_percent)
-         VALUES (?1, ?2, ?3, ?4, 'skipped', ?5, ?6, ?7, ?7, ?8, ?9)",
+                                created_at, finished_at, guard_min_items, guard_percent, start_key, start_on_limit)
+         VALUES (?1, ?2, ?3, ?4, 'skipped', ?5, ?6, ?7, ?7, ?8, ?9, ?10, ?11)",
         scope.tenant().to_string(),
         run.run_id.to_string(),
         run.selection.hash().to_string(),
@@ -143,6 +184,8 @@ async fn record_contended(tx: &mut WriteTx, scope: &TenantScope, run: &NewRun, g
         now,
         guard.min_items,
         guard.percent,
+        run.start_key.as_ref().map(StartKey::as_str),
+        run.start_key.as_ref().map(|_| run.on_limit.as_str()),
     )
     .execute(tx.db())
     .await

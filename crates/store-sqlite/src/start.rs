@@ -1,6 +1,6 @@
-//! A run's way to its claim: start, wait, claim, cancel.
+//! A run's way to its claim: start, wait, claim.
 
-use lastseen_model::{ErrorCode, ErrorContext, OnLimit, RunId, RunStatus, SelectionHash};
+use lastseen_model::{ErrorCode, ErrorContext, Limits, OnLimit, RunId, RunStatus, SelectionHash};
 use lastseen_store::{Claim, ClaimTerms, ClaimedRun, Lease, NewRun, Result, Start, StoreError, TenantScope};
 
 use crate::SqliteStore;
@@ -19,7 +19,7 @@ pub(crate) async fn start_run(store: &SqliteStore, scope: &TenantScope, run: &Ne
     reap(&mut tx).await?;
     let mut tx = unless_removed(tx, scope).await?;
     let refused = if enqueue(&mut tx, scope, run, terms.guard, Taker::Starter).await? {
-        limit_reached(&mut tx, scope, terms).await?
+        limit_reached(&mut tx, scope, terms.limits).await?
     } else {
         Some(ErrorCode::LockContended)
     };
@@ -51,7 +51,7 @@ pub(crate) async fn claim_run(store: &SqliteStore, scope: &TenantScope, run: Run
         let found = Stored { table: "sync_runs", key: &row.run_id };
         if found.word::<RunStatus>("status", &row.status)? == RunStatus::Pending {
             tx = unless_removed(tx, scope).await?;
-            match limit_reached(&mut tx, scope, terms).await? {
+            match limit_reached(&mut tx, scope, terms.limits).await? {
                 Some(code) => {
                     wait_on(&mut tx, scope, run, terms).await?;
                     Claim::Waiting(code)
@@ -68,23 +68,6 @@ pub(crate) async fn claim_run(store: &SqliteStore, scope: &TenantScope, run: Run
     // Also without a claim: what was reaped stays reaped.
     tx.commit().await?;
     Ok(claim)
-}
-
-pub(crate) async fn cancel_pending(store: &SqliteStore, scope: &TenantScope, run: RunId) -> Result<bool> {
-    let mut tx = store.write().await?;
-    let pending = sqlx::query_scalar!(
-        r#"SELECT 1 AS "one!: i64" FROM sync_runs WHERE tenant_id = ?1 AND run_id = ?2 AND status = 'pending'"#,
-        scope.tenant().to_string(),
-        run.to_string(),
-    )
-    .fetch_optional(tx.db())
-    .await
-    .map_err(of_statement)?;
-    if pending.is_some() {
-        skip(&mut tx, &scope.tenant().to_string(), &run.to_string(), ErrorCode::Cancelled).await?;
-        tx.commit().await?;
-    }
-    Ok(pending.is_some())
 }
 
 /// Ends a pending run as `skipped`, and says why.
@@ -110,21 +93,20 @@ pub(crate) fn gone(verb: &'static str) -> StoreError {
 }
 
 /// Which limit has no slot left for a run of this tenant; the limit on all runs is asked first, and the tenant's own outweighs the one
-/// for every tenant. The write lock makes the count hold until the claim
-/// commits.
-async fn limit_reached(tx: &mut WriteTx, scope: &TenantScope, terms: &ClaimTerms) -> Result<Option<ErrorCode>> {
+/// for every tenant. The write lock makes the count hold until the claim commits.
+pub(crate) async fn limit_reached(tx: &mut WriteTx, scope: &TenantScope, limits: Limits) -> Result<Option<ErrorCode>> {
     // The first condition is the partial index's own, so that only live runs are read.
     let running = sqlx::query!(
         r#"SELECT count(*) AS "all!: u32", count(*) FILTER (WHERE tenant_id = ?1) AS "of_tenant!: u32",
                   coalesce((SELECT t.runs_at_once FROM tenants t WHERE t.tenant_id = ?1), ?2) AS "per_tenant!: u32"
            FROM sync_runs WHERE status IN ('pending', 'running') AND status = 'running'"#,
         scope.tenant().to_string(),
-        terms.limits.per_tenant,
+        limits.per_tenant,
     )
     .fetch_one(tx.db())
     .await
     .map_err(of_statement)?;
-    Ok(if running.all >= terms.limits.global {
+    Ok(if running.all >= limits.global {
         Some(ErrorCode::ConcurrencyLimitGlobal)
     } else if running.of_tenant >= running.per_tenant {
         Some(ErrorCode::ConcurrencyLimitTenant)

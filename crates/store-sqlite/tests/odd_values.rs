@@ -56,6 +56,7 @@ async fn start(store: &SqliteStore, number: u128) -> Result<Start, StoreError> {
         trigger: Trigger::Manual,
         on_limit: OnLimit::Skip,
         pending_for: Duration::from_mins(1),
+        start_key: None,
     };
     store.start_run(&tenant(), &run, &terms()).await
 }

@@ -17,6 +17,7 @@ mod error;
 mod fleet;
 #[cfg(feature = "openapi")]
 mod openapi;
+mod queue;
 mod read;
 mod retention;
 mod run;
@@ -28,22 +29,22 @@ mod token;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, Tenants, TokenHash, TokenId};
+use lastseen_model::{ExternalId, Limits, PolicyType, Reference, RunId, Tenants, TokenHash, TokenId};
 
 pub use about::{About, AboutPostgres, AboutSqlite, BackendAbout, JournalMode, Walls};
 pub use clock::{DatabaseClock, ManualClock};
 pub use diff::{Diff, DiffAnswer, DiffCounts, DiffItem, DiffListing, DiffQuery, DiffRun, DiffSide};
 pub use error::{OpenProblem, StoreError};
 pub use fleet::{Counted, FleetState, MissingCounts, SelectionState};
+pub use queue::{Cancelled, EnqueueTerms, Enqueued, QueuedRun};
 pub use read::{
     Acknowledgement, Coverage, Cursor, CursorError, Explanation, Item, ItemPage, ItemQuery, Missing, MissingAnswer, MissingItem,
     MissingQuery, PossibleSuccessor, ReferenceRun, SUCCESSORS_NAMED, SelectionRecord, SightingRow, StandingRow,
 };
 pub use retention::{Pruned, Retention};
 pub use run::{
-    Claim, ClaimTerms, ClaimedRun, Enqueued, FinishRun, Lease, ListingFailure, ListingPage, ListingRecord, NewRun, PageRecord, PageStored,
-    QueuedRun, Reaped, RegistryType, RunCounts, RunDetail, RunError, RunLookup, RunQuery, RunRecord, ScopedType, Start, Traffic,
-    run_id_part,
+    Claim, ClaimTerms, ClaimedRun, FinishRun, Lease, ListingFailure, ListingPage, ListingRecord, NewRun, PageRecord, PageStored, Reaped,
+    RegistryType, Renewal, RunCounts, RunDetail, RunError, RunLookup, RunQuery, RunRecord, ScopedType, Start, Traffic, run_id_part,
 };
 pub use schedule::{Advance, Advanced, DueSchedule, DueSchedules, NewSchedule, SCHEDULE_NAME_MAX_CHARS, ScheduleRecord};
 pub use scope::TenantScope;
@@ -117,21 +118,27 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::TenantRemoved`] for a removed tenant, and no run is made.
     async fn start_run(&self, scope: &TenantScope, run: &NewRun, terms: &ClaimTerms) -> Result<Start>;
 
-    /// Puts a run into the queue, for a worker of any process; [`NewRun::on_limit`] has no say. Also records the selection's first
-    /// use and makes the tenant known. Reaps first. Meets a live run of the selection: recorded as `skipped` with `lock_contended`.
-    /// [`StoreError::TenantRemoved`] for a removed tenant, and no run is made.
-    async fn enqueue_run(&self, scope: &TenantScope, run: &NewRun, guard: Guard) -> Result<Enqueued>;
+    /// Puts a run into the queue, for a worker of any process. Also records the selection's first use and makes the tenant known. Reaps
+    /// first. Meets a live run of the selection: recorded as `skipped` with `lock_contended`. Meets a limit, with
+    /// [`lastseen_model::OnLimit::Skip`]: `skipped` with its code; only running runs count. [`StoreError::TenantRemoved`] for a removed
+    /// tenant, and no run is made.
+    ///
+    /// A [`NewRun::start_key`] stands for one run of the tenant, also for a skipped one. Asked again under it, for the same selection and
+    /// with the same wish at a limit, it is [`Enqueued::Repeated`], whatever became of the run; for anything else it is
+    /// [`Enqueued::KeyTaken`]. Of several that come at once under one key, one makes the run.
+    async fn enqueue_run(&self, scope: &TenantScope, run: &NewRun, terms: &EnqueueTerms) -> Result<Enqueued>;
 
     /// Claims a pending run, or finds that it has to wait on (which lets it live [`ClaimTerms::pending_for`] from now, and never
     /// shorter than it would have lived) or is no longer pending.
     async fn claim_run(&self, scope: &TenantScope, run: RunId, terms: &ClaimTerms) -> Result<Claim>;
 
-    /// Ends a pending run as `skipped` with `cancelled`; whether it was pending.
-    async fn cancel_pending(&self, scope: &TenantScope, run: RunId) -> Result<bool>;
+    /// Ends a pending run as `skipped` with `cancelled`. Of a running one it is noted that it is to end, once: it is its worker's to end,
+    /// who hears of it by [`Renewal::CancelAsked`]. One that has ended stays as it is.
+    async fn cancel_run(&self, scope: &TenantScope, run: RunId) -> Result<Cancelled>;
 
-    /// Lets the lease run for `for_` from now by the database's clock. [`StoreError::LeaseLost`] when it is not the run's any
-    /// more, or has expired already, reaped or not.
-    async fn renew_lease(&self, scope: &TenantScope, lease: &Lease, for_: Duration) -> Result<()>;
+    /// Lets the lease run for `for_` from now by the database's clock, and tells whether the run is to be cancelled.
+    /// [`StoreError::LeaseLost`] when it is not the run's any more, or has expired already, reaped or not.
+    async fn renew_lease(&self, scope: &TenantScope, lease: &Lease, for_: Duration) -> Result<Renewal>;
 
     /// Marks listings as begun: from here on they end `incomplete` where they would have ended `not_started`. Begun already
     /// or ended: unchanged.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use lastseen_model::{
     Category, ContractHash, ContractVersion, CorrelationId, Ending, ErrorCode, ErrorContext, ExternalId, Fence, Guard, Limits,
-    ListingOutcome, Observation, OnLimit, Ordinal, PageEnd, PolicyType, RunId, RunStatus, Selection, SelectionHash, SequenceNo, TenantId,
-    Timestamp, Trigger, WorkerId,
+    ListingOutcome, Observation, OnLimit, Ordinal, PageEnd, PolicyType, RunId, RunStatus, Selection, SelectionHash, SequenceNo, StartKey,
+    TenantId, Timestamp, Trigger, WorkerId,
 };
 use serde::Serialize;
 
@@ -40,6 +40,9 @@ pub struct NewRun {
     pub on_limit: OnLimit,
     /// How long it may be pending before it expires.
     pub pending_for: Duration,
+    /// What its caller calls this start, so that asking again finds its run and makes no other. [`crate::Store::enqueue_run`] alone
+    /// answers one that is known; where a run is started, there is none.
+    pub start_key: Option<StartKey>,
 }
 
 /// What a worker brings to a claim.
@@ -83,28 +86,6 @@ pub enum Start {
     Waiting(ErrorCode),
 }
 
-/// What came of putting a run into the queue.
-#[derive(Debug, Clone)]
-pub enum Enqueued {
-    /// It is there, `pending`, until a worker claims it or its time is over.
-    Queued(Box<RunDetail>),
-    /// It was recorded as skipped: the selection has a live run.
-    Contended(Box<RunDetail>),
-}
-
-/// A run that waits for a worker of any process.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QueuedRun {
-    /// Whose it is.
-    pub tenant_id: TenantId,
-    /// The run.
-    pub run_id: RunId,
-    /// What ties its requests together.
-    pub correlation_id: CorrelationId,
-    /// What it lists.
-    pub selection: Selection,
-}
-
 /// What came of a claim.
 #[derive(Debug, Clone)]
 pub enum Claim {
@@ -127,6 +108,15 @@ pub struct Lease {
     pub worker: WorkerId,
     /// The claim's number.
     pub fence: Fence,
+}
+
+/// What a renewal of a lease tells its worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renewal {
+    /// The lease runs on.
+    Held,
+    /// The lease runs on, and somebody asked for the run to be cancelled: its worker is to end it in good order.
+    CancelAsked,
 }
 
 /// A run that was claimed.

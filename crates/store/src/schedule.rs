@@ -4,7 +4,8 @@
 use lastseen_model::{ScheduleId, Selection, SelectionHash, TenantId, Tenants, Timestamp};
 use serde::Serialize;
 
-use crate::run::{Enqueued, NewRun};
+use crate::queue::Enqueued;
+use crate::run::NewRun;
 
 /// How long the name of a schedule may be, in characters.
 pub const SCHEDULE_NAME_MAX_CHARS: usize = 64;

@@ -16,8 +16,8 @@ use lastseen_model::{
     WorkerId,
 };
 use lastseen_store::{
-    ClaimTerms, ClaimedRun, DatabaseClock, FinishRun, ListingPage, ManualClock, NewRun, NewToken, PageRecord, RegistryType, RunDetail,
-    ScopedType, Start, Store, TenantChange, TenantScope, TokenRecord, Traffic,
+    ClaimTerms, ClaimedRun, DatabaseClock, EnqueueTerms, FinishRun, ListingPage, ManualClock, NewRun, NewToken, PageRecord, RegistryType,
+    RunDetail, ScopedType, Start, Store, TenantChange, TenantScope, TokenRecord, Traffic,
 };
 use lastseen_store_sqlite::SqliteStore;
 use secrecy::ExposeSecret;
@@ -189,13 +189,15 @@ impl World {
             trigger: Trigger::Manual,
             on_limit: OnLimit::Skip,
             pending_for: Duration::from_hours(1),
+            start_key: None,
         }
     }
 
     /// A run that waits for a worker.
     pub(crate) async fn queued(&self, number: u8) -> RunId {
         let run = self.new_run();
-        self.store.enqueue_run(&scope(number), &run, Guard::default()).await.expect("it waits");
+        let terms = EnqueueTerms { guard: Guard::default(), limits: Limits::default() };
+        self.store.enqueue_run(&scope(number), &run, &terms).await.expect("it waits");
         run.run_id
     }
 

@@ -1,6 +1,7 @@
 //! `lastseen sync --queue`: leaves the runs to a worker.
 
 use lastseen_engine::{SyncError, SyncRequest, enqueue};
+use lastseen_model::OnLimit;
 use lastseen_store::{Enqueued, Store};
 
 use crate::app::{App, Tenant};
@@ -23,7 +24,7 @@ pub(crate) async fn queue(
     let mut queued = 0;
     for (done, tenant) in (1..).zip(tenants) {
         match queue_one(app, store, tenant, request).await {
-            Ok(Enqueued::Queued(run)) => {
+            Ok(Enqueued::Queued(run) | Enqueued::Repeated(run)) => {
                 queued += 1;
                 let types = count(types as u64, "type", "types");
                 let selection = selection_words(&request.selection);
@@ -34,12 +35,13 @@ pub(crate) async fn queue(
                 }
                 tally.ran(Exit::Success, *run);
             }
-            Ok(Enqueued::Contended(run)) => {
+            Ok(Enqueued::Contended(run) | Enqueued::Limited(run)) => {
                 if !screen.is_json() {
                     report(tenant, &request.selection, types, &run, screen)?;
                 }
                 tally.ran(Exit::Skipped, *run);
             }
+            Ok(Enqueued::KeyTaken(run)) => return Err(Problem::usage(format!("the key stands for another start: run {run}"))),
             Err(error) => {
                 // What was told of the others comes before it.
                 screen.flush()?;
@@ -61,5 +63,7 @@ pub(crate) async fn queue(
 
 async fn queue_one(app: &App, store: &dyn Store, tenant: &Tenant, request: &SyncRequest) -> Result<Enqueued, SyncError> {
     store.register_tenant(&tenant.scope, tenant.name.as_deref()).await?;
-    enqueue(store, &tenant.scope, request, &app.config.engine).await
+    // What is left to a worker waits for it, also at a limit.
+    let request = SyncRequest { on_limit: OnLimit::Wait, ..request.clone() };
+    enqueue(store, &tenant.scope, &request, &app.config.engine, None).await
 }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use lastseen_engine::{EngineSettings, Event, Observer, SyncError, SyncRequest, enqueue, new_worker_id};
 use lastseen_graph::Timer;
 use lastseen_model::{ErrorCode, Guard, Limits, OnLimit, RunStatus, Trigger};
-use lastseen_store::{ClaimTerms, ManualClock, NewRun, RunDetail, RunQuery, RunRecord, Start, StoreError};
+use lastseen_store::{Cancelled, ClaimTerms, ManualClock, NewRun, RunDetail, RunQuery, RunRecord, Start, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::short_waits::SHORT;
@@ -68,6 +68,7 @@ async fn one_slot_and_that_is_taken(world: &World) -> EngineSettings {
         trigger: Trigger::Schedule,
         on_limit: OnLimit::Skip,
         pending_for: settings.pending_for,
+        start_key: None,
     };
     let terms = ClaimTerms {
         worker: new_worker_id(),
@@ -125,7 +126,7 @@ async fn i12_a_start_whose_answer_was_lost_waits_on_where_it_has_to() {
 async fn a_contended_start_whose_answer_was_lost_is_told_as_skipped() {
     let world = World::with_size(3).await;
     let store = Unsteady::new(world.store.clone());
-    enqueue(&*world.store, &world.scope(), &request(&[CONFIGURATION]), &world.settings).await.expect("queued");
+    enqueue(&*world.store, &world.scope(), &request(&[CONFIGURATION]), &world.settings, None).await.expect("queued");
     store.starts.lost.store(1, Ordering::SeqCst);
     let run = sync(&world, &store, world.settings.clone(), CancellationToken::new()).await.expect("a record").record;
     assert_eq!((run.status, run.error_codes.as_slice()), (RunStatus::Skipped, [ErrorCode::LockContended].as_slice()));
@@ -209,4 +210,25 @@ async fn a_start_that_is_cancelled_while_it_waits_is_skipped_though_the_database
     let settings = EngineSettings { limits: Limits { global: 0, ..settings.limits }, ..settings };
     let run = sync(&world, &store, settings, cancel).await.expect("a record").record;
     assert_eq!((run.status, run.error_codes.as_slice()), (RunStatus::Skipped, [ErrorCode::Cancelled].as_slice()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_is_cancelled_from_elsewhere_while_it_waits_is_skipped() {
+    let world = World::with_size(3).await;
+    let settings = one_slot_and_that_is_taken(&world).await;
+    let store = Unsteady::new(world.store.clone());
+    let settings = EngineSettings { limits: Limits { global: 0, ..settings.limits }, ..settings };
+    let cancelling = async {
+        let waiting = loop {
+            match runs(&world).await.as_slice() {
+                [waiting] => break waiting.run_id,
+                _ => tokio::task::yield_now().await,
+            }
+        };
+        world.store.cancel_run(&world.scope(), waiting).await.expect("an answer")
+    };
+    let (ended, cancelled) = tokio::join!(sync(&world, &store, settings, CancellationToken::new()), cancelling);
+    let run = ended.expect("a record");
+    assert_eq!((run.record.status, run.record.error_codes.as_slice()), (RunStatus::Skipped, [ErrorCode::Cancelled].as_slice()));
+    assert!(matches!(&cancelled, Cancelled::Ended(told) if **told == run), "{cancelled:?}");
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lastseen_engine::{Engine, Silent, SyncError};
 use lastseen_graph::Timer;
-use lastseen_model::{ErrorCode, ListingOutcome, RunStatus};
+use lastseen_model::{ErrorCode, ListingOutcome, RunId, RunStatus};
 use lastseen_simulator::{Fault, FaultAction};
-use lastseen_store::RunQuery;
+use lastseen_store::{Cancelled, RunQuery};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -100,6 +100,40 @@ async fn i32_a_worker_whose_run_was_reaped_stops_and_writes_nothing() {
 
     world.simulator.faults().clear();
     assert_eq!(world.sync(&[CONFIGURATION]).await.record.status, RunStatus::Success, "the lock is free");
+}
+
+/// The one run there is.
+async fn only_run(world: &World) -> RunId {
+    let runs = world.store.runs(&world.scope(), &RunQuery { limit: 10, ..RunQuery::default() }).await.expect("runs");
+    assert_eq!(runs.len(), 1);
+    runs[0].run_id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_run_that_is_cancelled_from_elsewhere_ends_in_good_order_when_its_worker_renews() {
+    let world = World::with_size(3).await;
+    let timer = HandTimer::new();
+    let run = held(&world, &timer).await;
+    let asked = world.store.cancel_run(&world.scope(), only_run(&world).await).await.expect("an answer");
+    assert!(matches!(asked, Cancelled::Asked(_)), "{asked:?}");
+    assert!(!run.is_finished());
+    timer.now.send_modify(|now| *now += Duration::from_secs(15));
+
+    let ended = run.await.expect("no panic").expect("a record");
+    assert_eq!((ended.record.status, ended.record.error_codes.as_slice()), (RunStatus::Failed, [ErrorCode::Cancelled].as_slice()));
+    assert_eq!(ended.listings[0].outcome, Some(ListingOutcome::Incomplete));
+    assert_eq!(world.store.run(&world.scope(), ended.record.run_id).await.expect("answers"), Some(ended));
+    world.simulator.faults().clear();
+    assert_eq!(world.sync(&[CONFIGURATION]).await.record.status, RunStatus::Success, "the lock is free");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_has_ended_is_not_cancelled_any_more() {
+    let world = World::with_size(3).await;
+    let ended = world.sync(&[CONFIGURATION]).await;
+    let over = world.store.cancel_run(&world.scope(), ended.record.run_id).await.expect("an answer");
+    assert!(matches!(&over, Cancelled::Over(run) if **run == ended), "{over:?}");
+    assert_eq!(world.sync(&[CONFIGURATION]).await.record.status, RunStatus::Success, "nor is the next one");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, Tenants, TokenHash, TokenId};
+use lastseen_model::{ExternalId, Limits, PolicyType, Reference, RunId, Tenants, TokenHash, TokenId};
 use lastseen_store::{
-    About, Acknowledgement, Claim, ClaimTerms, Enqueued, Explanation, FinishRun, FleetState, ItemPage, ItemQuery, Lease, ListingFailure,
-    Missing, MissingCounts, MissingQuery, NewRun, NewToken, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal,
-    Result, Retention, RunDetail, RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord,
-    TenantScope, TokenRecord, TokenUse,
+    About, Acknowledgement, Cancelled, Claim, ClaimTerms, EnqueueTerms, Enqueued, Explanation, FinishRun, FleetState, ItemPage, ItemQuery,
+    Lease, ListingFailure, Missing, MissingCounts, MissingQuery, NewRun, NewToken, PageRecord, PageStored, Pruned, QueuedRun, Reaped,
+    RegistryType, Removal, Renewal, Result, Retention, RunDetail, RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store,
+    StoreError, TenantChange, TenantRecord, TenantScope, TokenRecord, TokenUse,
 };
 use tokio::sync::Semaphore;
 
@@ -27,7 +27,7 @@ pub(crate) struct Unsteady {
     pub(crate) starts: BadDays,
     /// How claims of pending runs go wrong.
     pub(crate) claims: BadDays,
-    /// How cancellations of pending runs go wrong.
+    /// How cancellations go wrong.
     pub(crate) cancels: BadDays,
     /// How many looks at the queue still meet no database.
     pub(crate) away: AtomicU32,
@@ -166,16 +166,16 @@ impl Store for Unsteady {
     async fn start_run(&self, scope: &TenantScope, run: &NewRun, terms: &ClaimTerms) -> Result<Start> {
         self.starts.spoil(self.inner.start_run(scope, run, terms)).await
     }
-    async fn enqueue_run(&self, scope: &TenantScope, run: &NewRun, guard: Guard) -> Result<Enqueued> {
-        self.inner.enqueue_run(scope, run, guard).await
+    async fn enqueue_run(&self, scope: &TenantScope, run: &NewRun, terms: &EnqueueTerms) -> Result<Enqueued> {
+        self.inner.enqueue_run(scope, run, terms).await
     }
     async fn claim_run(&self, scope: &TenantScope, run: RunId, terms: &ClaimTerms) -> Result<Claim> {
         self.claims.spoil(self.inner.claim_run(scope, run, terms)).await
     }
-    async fn cancel_pending(&self, scope: &TenantScope, run: RunId) -> Result<bool> {
-        self.cancels.spoil(self.inner.cancel_pending(scope, run)).await
+    async fn cancel_run(&self, scope: &TenantScope, run: RunId) -> Result<Cancelled> {
+        self.cancels.spoil(self.inner.cancel_run(scope, run)).await
     }
-    async fn renew_lease(&self, scope: &TenantScope, lease: &Lease, for_: Duration) -> Result<()> {
+    async fn renew_lease(&self, scope: &TenantScope, lease: &Lease, for_: Duration) -> Result<Renewal> {
         self.inner.renew_lease(scope, lease, for_).await
     }
     async fn begin_listings(&self, scope: &TenantScope, lease: &Lease, types: &[PolicyType]) -> Result<()> {

@@ -8,7 +8,9 @@ use std::time::Duration;
 use lastseen_engine::{WorkerEvent, WorkerObserver, WorkerSettings, enqueue, new_worker_id};
 use lastseen_model::{CorrelationId, ErrorCode, Guard, Limits, OnLimit, RunId, RunStatus, TenantId, Trigger};
 use lastseen_simulator::{Fault, FaultAction, SizePlan, TenantPlan};
-use lastseen_store::{ClaimTerms, DatabaseClock, Enqueued, NewRun, RunDetail, RunQuery, RunRecord, ScopedType, Start, Store};
+use lastseen_store::{
+    Cancelled, ClaimTerms, DatabaseClock, EnqueueTerms, Enqueued, NewRun, RunDetail, RunQuery, RunRecord, ScopedType, Start, Store,
+};
 use lastseen_store_sqlite::SqliteStore;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -82,7 +84,7 @@ impl Hired {
 }
 
 async fn put(world: &World, tenant: TenantId, types: &[&str]) -> RunId {
-    let queued = enqueue(&*world.store, &World::scope_of(tenant), &request(types), &world.settings).await.expect("an answer");
+    let queued = enqueue(&*world.store, &World::scope_of(tenant), &request(types), &world.settings, None).await.expect("an answer");
     let Enqueued::Queued(run) = queued else { panic!("the selection is free") };
     run.record.run_id
 }
@@ -236,6 +238,20 @@ async fn a_worker_that_is_stopped_cancels_its_runs_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_queued_run_that_is_cancelled_is_led_by_nobody() {
+    let world = World::with_size(3).await;
+    let wanted = put(&world, world.tenant(), &[CONFIGURATION]).await;
+    let cancelled = world.store.cancel_run(&world.scope(), wanted).await.expect("an answer");
+    assert!(matches!(cancelled, Cancelled::Ended(_)), "{cancelled:?}");
+    let store = Unsteady::new(world.store.clone());
+    let worker = Hired::new(&world, store.clone(), WorkerSettings::default());
+    store.looked_at_again(3).await;
+    assert!(worker.drained().await.is_empty());
+    let run = run(&world, wanted).await.record;
+    assert_eq!((run.status, run.error_codes.as_slice()), (RunStatus::Skipped, &[ErrorCode::Cancelled][..]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn i11_a_dead_workers_run_is_reaped_by_another_workers_look_without_any_start() {
     let world = World::with_size(3).await;
     let hung = hanging(&world).await;
@@ -287,6 +303,7 @@ fn new_run(world: &World, types: &[&str]) -> NewRun {
         trigger: Trigger::Schedule,
         on_limit: OnLimit::Wait,
         pending_for: world.settings.queued_for,
+        start_key: None,
     }
 }
 
@@ -295,8 +312,9 @@ async fn a_selection_that_this_program_does_not_know_is_left_in_the_queue_and_ho
     let world = World::with_size(3).await;
     // A newer program put it there; this one would refuse to.
     let newer = new_run(&world, &["policyOfTomorrow"]);
-    world.store.enqueue_run(&world.scope(), &newer, Guard::default()).await.expect("an answer");
-    let refused = enqueue(&*world.store, &world.scope(), &request(&["policyOfTomorrow"]), &world.settings).await;
+    let terms = EnqueueTerms { guard: Guard::default(), limits: Limits::default() };
+    world.store.enqueue_run(&world.scope(), &newer, &terms).await.expect("an answer");
+    let refused = enqueue(&*world.store, &world.scope(), &request(&["policyOfTomorrow"]), &world.settings, None).await;
     assert!(refused.is_err(), "{refused:?}");
     let known = put(&world, world.tenant(), &[CONFIGURATION]).await;
     let mut worker = Hired::new(&world, world.store.clone(), WorkerSettings::default());

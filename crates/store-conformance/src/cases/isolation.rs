@@ -2,11 +2,12 @@
 
 use lastseen_model::{Ending, ErrorCode, OnLimit, PageEnd, Reference, RunId};
 use lastseen_store::{
-    Acknowledgement, Claim, FinishRun, ItemQuery, Lease, Missing, PageRecord, Retention, RunLookup, RunQuery, Start, StoreError, Traffic,
+    Acknowledgement, Cancelled, Claim, Enqueued, FinishRun, ItemQuery, Lease, Missing, NewRun, PageRecord, Retention, RunLookup, RunQuery,
+    Start, StoreError, Traffic,
 };
 
 use crate::backend::TestDatabase;
-use crate::fixture::{Desk, LEASE, Lab, MICRO, Open, Told, about, everything, failure, terms};
+use crate::fixture::{Desk, LEASE, Lab, MICRO, Open, Told, about, everything, failure, for_queue, terms};
 use crate::world::{APP, CONFIG, Chosen, id, kind};
 
 fn one_type() -> Chosen {
@@ -53,7 +54,7 @@ async fn asks(desk: &Desk, run: RunId, lease: &Lease, page: &PageRecord, externa
     let claimed = store.claim_run(scope, run, &terms(hash_of)).await.expect("an answer");
     vec![
         format!("claims: {}", matches!(claimed, Claim::NoSuchRun)),
-        format!("cancels: {}", store.cancel_pending(scope, run).await.expect("an answer")),
+        format!("cancels: {}", matches!(desk.cancel(run).await, Cancelled::NoSuchRun)),
         format!("renews: {}", lost(store.renew_lease(scope, lease, LEASE).await.err())),
         format!("begins: {}", lost(store.begin_listings(scope, lease, &[kind(CONFIG)]).await.err())),
         format!("records: {}", lost(store.record_page(scope, lease, page).await.err())),
@@ -133,7 +134,7 @@ pub async fn the_wall_alone_hides_a_tenant(database: Box<dyn TestDatabase>, rais
         store.set_tenant(scope, &lastseen_store::TenantChange::default()).await.err(),
         store.register_tenant(scope, Some("renamed")).await.err(),
         store.start_run(scope, &outside.new_run(&one_type(), OnLimit::Skip), &terms(&one_type())).await.err(),
-        store.enqueue_run(scope, &queued, terms(&one_type()).guard).await.err(),
+        store.enqueue_run(scope, &queued, &for_queue()).await.err(),
     ];
     for (verb, error) in ["set", "register", "start", "enqueue"].into_iter().zip(written) {
         assert!(matches!(error, Some(StoreError::Forbidden(_))), "{verb}: {error:?}");
@@ -188,4 +189,17 @@ pub(crate) async fn i21_a_run_id_that_another_tenant_used_is_free(lab: Lab) {
     }
     assert_eq!(one.run(new.run_id).await.record.tenant_id, one.scope.tenant());
     assert_eq!(two.run(new.run_id).await.record.tenant_id, two.scope.tenant());
+}
+
+pub(crate) async fn i21_a_start_key_that_another_tenant_used_is_free(lab: Lab) {
+    let (one, two) = (lab.desk(1), lab.desk(2));
+    let key = Some("monday".parse().expect("a key"));
+    for (desk, chosen) in [(&one, one_type()), (&two, Chosen::types(&[APP]))] {
+        let new = NewRun { start_key: key.clone(), ..desk.new_run(&chosen, OnLimit::Wait) };
+        let queued = desk.store.enqueue_run(&desk.scope, &new, &for_queue()).await.expect("an answer");
+        assert!(matches!(&queued, Enqueued::Queued(run) if run.record.run_id == new.run_id), "{queued:?}");
+    }
+    let again = NewRun { start_key: key, ..two.new_run(&Chosen::types(&[APP]), OnLimit::Wait) };
+    let repeated = two.store.enqueue_run(&two.scope, &again, &for_queue()).await.expect("an answer");
+    assert!(matches!(&repeated, Enqueued::Repeated(run) if run.record.tenant_id == two.scope.tenant()), "{repeated:?}");
 }

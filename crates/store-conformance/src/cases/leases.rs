@@ -234,19 +234,6 @@ pub(crate) async fn i34_a_pending_run_expires_unless_somebody_asks_for_it(lab: L
     free.finish().await;
 }
 
-pub(crate) async fn a_pending_run_can_be_cancelled_and_no_other(lab: Lab) {
-    let desk = lab.desk(1);
-    let none = Limits { global: 0, per_tenant: 0 };
-    let run = start(&desk, &one_type(), OnLimit::Wait, none).await.0;
-    assert!(desk.store.cancel_pending(&desk.scope, run).await.expect("an answer"));
-    assert!(!desk.store.cancel_pending(&desk.scope, run).await.expect("an answer"), "not pending any more");
-    let cancelled = desk.run(run).await.record;
-    assert_eq!((cancelled.status, cancelled.error_codes.as_slice()), (RunStatus::Skipped, &[ErrorCode::Cancelled][..]));
-    let open = desk.start(&one_type()).await;
-    assert!(!desk.store.cancel_pending(&desk.scope, open.run_id).await.expect("an answer"), "a running run is its worker's");
-    assert_eq!(desk.run(open.run_id).await.record.status, RunStatus::Running);
-}
-
 pub(crate) async fn i11_one_dead_run_among_live_ones_is_reaped_alone(lab: Lab) {
     let desk = lab.desk(1);
     let (dead, live) = (desk.start(&one_type()).await, desk.start(&Chosen::types(&[APP])).await);

@@ -3,6 +3,7 @@
 
 pub(crate) mod about;
 pub(crate) mod answers;
+pub(crate) mod cancel;
 pub(crate) mod doubts;
 pub(crate) mod guardrails;
 pub(crate) mod isolation;
@@ -14,6 +15,7 @@ pub(crate) mod purge;
 pub(crate) mod queue;
 pub(crate) mod retention;
 pub(crate) mod standing;
+pub(crate) mod starts;
 pub(crate) mod successors;
 pub(crate) mod tenants;
 pub(crate) mod tokens;

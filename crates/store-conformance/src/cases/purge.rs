@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use lastseen_model::{Ending, ErrorCode, Guard, OnLimit, PageEnd, Role};
-use lastseen_store::{Acknowledgement, Enqueued, Start, StoreError};
+use lastseen_model::{Ending, ErrorCode, OnLimit, PageEnd, Role};
+use lastseen_store::{Acknowledgement, Cancelled, Enqueued, Start, StoreError};
 
-use crate::fixture::{Desk, LEASE, Lab, MICRO, Open, Told, tenants_of, terms};
+use crate::fixture::{Desk, LEASE, Lab, MICRO, Open, Told, for_queue, tenants_of, terms};
 use crate::world::{APP, COMPLIANCE, CONFIG, Chosen, id, kind};
 
 /// All types of a tenant that has something in every table.
@@ -84,7 +84,7 @@ pub(crate) async fn a_run_whose_lease_is_over_and_one_that_is_pending_go_with_th
     let dead = desk.start(&all()).await;
     dead.page(1, &[(CONFIG, &["3"])], None).await.expect("a page");
     let pending = desk.new_run(&Chosen::types(&[COMPLIANCE]), OnLimit::Wait);
-    let queued = desk.store.enqueue_run(&desk.scope, &pending, Guard::default()).await.expect("an answer");
+    let queued = desk.store.enqueue_run(&desk.scope, &pending, &for_queue()).await.expect("an answer");
     assert!(matches!(queued, Enqueued::Queued(_)));
     lab.pass(LEASE.saturating_sub(MICRO));
     assert!(matches!(lab.database.purge(&desk.scope).await, Err(StoreError::TenantBusy { .. })), "not yet");
@@ -110,7 +110,7 @@ pub(crate) async fn i11_a_zombie_of_a_purged_tenant_writes_nothing(lab: Lab) {
     let failure = crate::fixture::failure(&[CONFIG], ErrorCode::Internal);
     lost("fail", desk.store.fail_listings(&desk.scope, &zombie.lease, &failure)).await;
     assert!(!desk.store.acknowledge(&desk.scope, &note("2")).await.expect("an answer"));
-    assert!(!desk.store.cancel_pending(&desk.scope, zombie.run_id).await.expect("an answer"));
+    assert!(matches!(desk.cancel(zombie.run_id).await, Cancelled::NoSuchRun));
     assert_eq!(filled(&rows(&lab, &desk).await), [] as [&str; 0]);
     // Nor into a tenant that begins anew.
     desk.sync(&all(), &[(CONFIG, Told::Saw(&["1"]))]).await;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use lastseen_model::{ErrorCode, Guard, Limits, OnLimit, PolicyType, RunId, RunStatus};
-use lastseen_store::{Claim, ClaimTerms, ClaimedRun, Enqueued, QueuedRun, RunDetail, RunQuery, Start};
+use lastseen_store::{Claim, ClaimTerms, ClaimedRun, EnqueueTerms, Enqueued, QueuedRun, RunDetail, RunQuery, Start};
 
 use crate::fixture::{Desk, Lab, MICRO, Open, PENDING, Told, terms};
 use crate::world::{APP, CATALOG, COMPLIANCE, CONFIG, Chosen, SECURITY, tenant};
@@ -22,14 +22,15 @@ fn one_type() -> Chosen {
 
 async fn put(desk: &Desk, chosen: &Chosen) -> Enqueued {
     let new = lastseen_store::NewRun { pending_for: QUEUED, ..desk.new_run(chosen, OnLimit::Skip) };
-    desk.store.enqueue_run(&desk.scope, &new, Guard { min_items: 7, percent: 30 }).await.expect("an answer")
+    let terms = EnqueueTerms { guard: Guard { min_items: 7, percent: 30 }, limits: WIDE };
+    desk.store.enqueue_run(&desk.scope, &new, &terms).await.expect("an answer")
 }
 
 /// Puts a run into the queue, where nothing stands in its way.
 async fn queue(desk: &Desk, chosen: &Chosen) -> RunDetail {
     match put(desk, chosen).await {
         Enqueued::Queued(run) => *run,
-        Enqueued::Contended(run) => panic!("the selection is free: {run:?}"),
+        other => panic!("nothing stands in its way: {other:?}"),
     }
 }
 
@@ -155,20 +156,6 @@ pub(crate) async fn i34_a_claim_that_has_to_wait_never_shortens_a_place_in_the_q
     assert_eq!(desk.store.reap_expired().await.expect("a reaping").skipped, [], "at its end, what a claim gives is longer");
     lab.pass(MICRO);
     assert_eq!(desk.store.reap_expired().await.expect("a reaping").skipped, [(desk.scope.tenant(), run)]);
-}
-
-pub(crate) async fn a_queued_run_can_be_cancelled_until_it_is_claimed(lab: Lab) {
-    let desk = lab.desk(1);
-    let run = queue(&desk, &one_type()).await.record.run_id;
-    assert!(!lab.desk(2).store.cancel_pending(&lab.desk(2).scope, run).await.expect("an answer"), "not by another tenant");
-    assert!(desk.store.cancel_pending(&desk.scope, run).await.expect("an answer"));
-    assert_eq!(queued(&desk, WIDE).await, []);
-    let cancelled = claim(&desk, run, &one_type(), WIDE).await;
-    assert!(matches!(&cancelled, Claim::Ended(run) if run.record.error_codes == [ErrorCode::Cancelled]), "{cancelled:?}");
-
-    let run = queue(&desk, &one_type()).await.record.run_id;
-    let Claim::Claimed(_) = claim(&desk, run, &one_type(), WIDE).await else { panic!("nothing stands in its way") };
-    assert!(!desk.store.cancel_pending(&desk.scope, run).await.expect("an answer"), "it is its worker's");
 }
 
 pub(crate) async fn i10_of_two_workers_that_race_for_a_queued_run_one_gets_it(lab: Lab) {

@@ -1,9 +1,9 @@
 //! Tenants: added, changed, removed, brought back; and their own limits.
 
-use lastseen_model::{ErrorCode, Guard, Limits, OnLimit, RunStatus};
+use lastseen_model::{ErrorCode, Limits, OnLimit, RunStatus};
 use lastseen_store::{Change, Claim, ClaimTerms, Enqueued, RunQuery, Start, StoreError, TenantChange, TenantRecord};
 
-use crate::fixture::{Desk, Lab, MICRO, PENDING, Told, terms};
+use crate::fixture::{Desk, Lab, MICRO, PENDING, Told, for_queue, terms};
 use crate::world::{APP, COMPLIANCE, CONFIG, Chosen};
 
 /// Limits that hold nothing back.
@@ -26,7 +26,7 @@ async fn runs(desk: &Desk) -> usize {
 }
 
 async fn enqueue(desk: &Desk, chosen: &Chosen) -> Result<Enqueued, StoreError> {
-    desk.store.enqueue_run(&desk.scope, &desk.new_run(chosen, OnLimit::Wait), Guard::default()).await
+    desk.store.enqueue_run(&desk.scope, &desk.new_run(chosen, OnLimit::Wait), &for_queue()).await
 }
 
 async fn start(desk: &Desk, chosen: &Chosen, limits: Limits, on_limit: OnLimit) -> Result<Start, StoreError> {

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use lastseen_model::{ExternalId, Guard, PolicyType, RunId, TenantId};
+use lastseen_model::{ExternalId, PolicyType, RunId, TenantId};
 use lastseen_store::{
-    Acknowledgement, ClaimTerms, FinishRun, ListingFailure, NewRun, PageRecord, PageStored, Pruned, Purged, Reaped, Removal, Retention,
-    RunDetail, TenantChange, TenantRecord,
+    Acknowledgement, ClaimTerms, EnqueueTerms, FinishRun, ListingFailure, NewRun, PageRecord, PageStored, Pruned, Purged, Reaped, Removal,
+    Renewal, Retention, RunDetail, TenantChange, TenantRecord,
 };
 
-use crate::model::{ClaimSaid, Model, Refusal, StartSaid};
+use crate::model::{CancelSaid, ClaimSaid, EnqueueSaid, Model, Refusal, StartSaid};
 
 /// A verb with what it is given. A run is named by its id; who holds its lease is the caller's affair.
 #[derive(Debug, Clone)]
@@ -16,10 +16,10 @@ pub(crate) enum Command {
     /// `start_run`
     Start(NewRun, ClaimTerms),
     /// `enqueue_run`
-    Enqueue(NewRun, Guard),
+    Enqueue(NewRun, EnqueueTerms),
     /// `claim_run`
     Claim(RunId, ClaimTerms),
-    /// `cancel_pending`
+    /// `cancel_run`
     Cancel(RunId),
     /// `renew_lease`
     Renew(RunId, Duration),
@@ -52,8 +52,24 @@ pub(crate) enum Command {
 pub(crate) enum Effect {
     /// A start or claim gave the run to the worker.
     Claimed,
-    /// A start or a run for the queue was recorded as skipped, or a claim found the run not pending; the run as it is.
+    /// A start was recorded as skipped, or a claim found the run not pending; the run as it is.
     NotClaimed(Box<RunDetail>),
+    /// A run for the queue was recorded as skipped, because of a live one; the run as it is.
+    Contended(Box<RunDetail>),
+    /// A run for the queue was recorded as skipped at a limit; the run as it is.
+    Limited(Box<RunDetail>),
+    /// The same was asked for under its key before; that run as it is.
+    Repeated(Box<RunDetail>),
+    /// Something else was asked for under its key before; that run.
+    KeyTaken(RunId),
+    /// A pending run was cancelled; the run as it is.
+    Cancelled(Box<RunDetail>),
+    /// A running run is to be cancelled by its worker; the run as it is.
+    CancelAsked(Box<RunDetail>),
+    /// A run that was to be cancelled had ended; the run as it is.
+    Over(Box<RunDetail>),
+    /// A lease was renewed.
+    Renewed(Renewal),
     /// It is in the queue; the run as it is.
     Queued(Box<RunDetail>),
     /// It waits.
@@ -87,28 +103,38 @@ pub(crate) enum Effect {
 impl Model {
     /// Does what a command says, as the rules say it.
     pub(crate) fn apply(&mut self, tenant: TenantId, command: &Command) -> Effect {
-        let detail = |model: &Self, run| model.detail(tenant, run).map_or(Effect::NoSuchRun, |run| Effect::NotClaimed(Box::new(run)));
+        let told = |model: &Self, run: RunId, effect: fn(Box<RunDetail>) -> Effect| {
+            model.detail(tenant, run).map_or(Effect::NoSuchRun, |run| effect(Box::new(run)))
+        };
         let done = |result: Result<(), Refusal>| result.map_or_else(Effect::Refused, |()| Effect::Done);
         match command {
             Command::Start(new, terms) => match self.start(tenant, new, terms) {
                 StartSaid::Claimed => Effect::Claimed,
-                StartSaid::Skipped => detail(self, new.run_id),
+                StartSaid::Skipped => told(self, new.run_id, Effect::NotClaimed),
                 StartSaid::Waiting(code) => Effect::Waiting(code),
                 StartSaid::TenantRemoved => Effect::Refused(Refusal::TenantRemoved),
             },
-            Command::Enqueue(new, guard) => {
-                let Some(queued) = self.enqueue(tenant, new, *guard) else { return Effect::Refused(Refusal::TenantRemoved) };
-                let run = self.detail(tenant, new.run_id).map(Box::new);
-                run.map_or(Effect::NoSuchRun, if queued { Effect::Queued } else { Effect::NotClaimed })
-            }
+            Command::Enqueue(new, terms) => match self.enqueue(tenant, new, terms) {
+                EnqueueSaid::Queued => told(self, new.run_id, Effect::Queued),
+                EnqueueSaid::Contended => told(self, new.run_id, Effect::Contended),
+                EnqueueSaid::Limited => told(self, new.run_id, Effect::Limited),
+                EnqueueSaid::Repeated(run) => told(self, run, Effect::Repeated),
+                EnqueueSaid::KeyTaken(run) => Effect::KeyTaken(run),
+                EnqueueSaid::TenantRemoved => Effect::Refused(Refusal::TenantRemoved),
+            },
             Command::Claim(run, terms) => match self.claim(tenant, *run, terms) {
                 ClaimSaid::Claimed => Effect::Claimed,
-                ClaimSaid::Ended => detail(self, *run),
+                ClaimSaid::Ended => told(self, *run, Effect::NotClaimed),
                 ClaimSaid::Waiting(code) => Effect::Waiting(code),
                 ClaimSaid::NoSuchRun => Effect::NoSuchRun,
             },
-            Command::Cancel(run) => Effect::Flag(self.cancel_pending(tenant, *run)),
-            Command::Renew(run, for_) => done(self.renew(tenant, *run, *for_)),
+            Command::Cancel(run) => match self.cancel(tenant, *run) {
+                CancelSaid::Ended => told(self, *run, Effect::Cancelled),
+                CancelSaid::Asked => told(self, *run, Effect::CancelAsked),
+                CancelSaid::Over => told(self, *run, Effect::Over),
+                CancelSaid::NoSuchRun => Effect::NoSuchRun,
+            },
+            Command::Renew(run, for_) => self.renew(tenant, *run, *for_).map_or_else(Effect::Refused, Effect::Renewed),
             Command::Begin(run, types) => done(self.begin(tenant, *run, types)),
             Command::Page(run, page) => self.page(tenant, *run, page).map_or_else(Effect::Refused, Effect::Page),
             Command::Fail(run, failure) => done(self.fail(tenant, *run, failure)),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lastseen_model::{RunId, SequenceNo, TenantId};
-use lastseen_store::{Claim, Enqueued, Lease, Start, Store, StoreError};
+use lastseen_store::{Cancelled, Claim, Enqueued, Lease, Start, Store, StoreError};
 
 use super::command::{Command, Effect};
 use crate::backend::TestDatabase;
@@ -61,9 +61,12 @@ impl<'a> Database<'a> {
                 Start::Skipped(run) => Effect::NotClaimed(run),
                 Start::Waiting(code) => Effect::Waiting(code),
             }),
-            Command::Enqueue(new, guard) => store.enqueue_run(&scope, new, *guard).await.map(|enqueued| match enqueued {
+            Command::Enqueue(new, terms) => store.enqueue_run(&scope, new, terms).await.map(|enqueued| match enqueued {
                 Enqueued::Queued(run) => Effect::Queued(run),
-                Enqueued::Contended(run) => Effect::NotClaimed(run),
+                Enqueued::Contended(run) => Effect::Contended(run),
+                Enqueued::Limited(run) => Effect::Limited(run),
+                Enqueued::Repeated(run) => Effect::Repeated(run),
+                Enqueued::KeyTaken(run) => Effect::KeyTaken(run),
             }),
             Command::Claim(run, terms) => store.claim_run(&scope, *run, terms).await.map(|claim| match claim {
                 Claim::Claimed(claimed) => {
@@ -75,8 +78,13 @@ impl<'a> Database<'a> {
                 Claim::Waiting(code) => Effect::Waiting(code),
                 Claim::NoSuchRun => Effect::NoSuchRun,
             }),
-            Command::Cancel(run) => store.cancel_pending(&scope, *run).await.map(Effect::Flag),
-            Command::Renew(run, for_) => store.renew_lease(&scope, &held(run), *for_).await.map(|()| Effect::Done),
+            Command::Cancel(run) => store.cancel_run(&scope, *run).await.map(|cancelled| match cancelled {
+                Cancelled::Ended(run) => Effect::Cancelled(run),
+                Cancelled::Asked(run) => Effect::CancelAsked(run),
+                Cancelled::Over(run) => Effect::Over(run),
+                Cancelled::NoSuchRun => Effect::NoSuchRun,
+            }),
+            Command::Renew(run, for_) => store.renew_lease(&scope, &held(run), *for_).await.map(Effect::Renewed),
             Command::Begin(run, types) => store.begin_listings(&scope, &held(run), types).await.map(|()| Effect::Done),
             Command::Page(run, page) => store.record_page(&scope, &held(run), page).await.map(Effect::Page),
             Command::Fail(run, failure) => store.fail_listings(&scope, &held(run), failure).await.map(|()| Effect::Done),

@@ -13,12 +13,14 @@ pub(crate) enum Op {
     Sync { tenant: u8, selection: u8, min_items: u8, paths: [PathTold; 4], ending: u8 },
     /// A start that leaves the run open.
     Start { tenant: u8, selection: u8, min_items: u8, wait: bool },
-    /// A run for the queue.
-    Enqueue { tenant: u8, selection: u8, min_items: u8 },
+    /// A run for the queue; with a key it is asked for twice, and then something else is.
+    Enqueue { tenant: u8, selection: u8, min_items: u8, wait: bool, key: Option<u8> },
     /// A claim of a run, most often a pending one.
     Claim { run: u8 },
     /// A cancellation of a run, most often a pending one.
     Cancel { run: u8 },
+    /// A cancellation of a running run, and a renewal of its lease.
+    CancelRunning { run: u8 },
     /// Marks a path of a running run as begun.
     Begin { run: u8, path: u8 },
     /// The next page of a path of a running run.
@@ -123,9 +125,11 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(tenant, selection, min_items, paths, ending)| Op::Sync { tenant, selection, min_items, paths, ending }),
         12 => (tenant(), selection(), 1u8..6, prop::bool::weighted(0.8))
             .prop_map(|(tenant, selection, min_items, wait)| Op::Start { tenant, selection, min_items, wait }),
-        4 => (tenant(), selection(), 1u8..6).prop_map(|(tenant, selection, min_items)| Op::Enqueue { tenant, selection, min_items }),
+        5 => (tenant(), selection(), 1u8..6, any::<bool>(), prop::option::weighted(0.3, 0u8..3))
+            .prop_map(|(tenant, selection, min_items, wait, key)| Op::Enqueue { tenant, selection, min_items, wait, key }),
         4 => any::<u8>().prop_map(|run| Op::Claim { run }),
         1 => any::<u8>().prop_map(|run| Op::Cancel { run }),
+        1 => any::<u8>().prop_map(|run| Op::CancelRunning { run }),
         1 => (any::<u8>(), 0u8..4).prop_map(|(run, path)| Op::Begin { run, path }),
         10 => (any::<u8>(), 0u8..4, page).prop_map(|(run, path, page)| Op::Page { run, path, page }),
         5 => (any::<u8>(), 0u8..4, any::<u16>()).prop_map(|(run, path, mask)| Op::Replay { run, path, mask }),
@@ -146,7 +150,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => tenant().prop_map(|tenant| Op::RemoveTenant { tenant }),
         3 => (tenant(), prop_oneof![3 => (1u32..4).prop_map(Edit::Set), 2 => Just(Edit::Clear), 2 => Just(Edit::Leave)])
             .prop_map(|(tenant, runs_at_once)| Op::SetTenant { tenant, runs_at_once }),
-        11 => (tenant(), prop::option::weighted(0.8, 0u8..3), prop::option::weighted(0.3, 0u8..4))
+        13 => (tenant(), prop::option::weighted(0.8, 0u8..3), prop::option::weighted(0.3, 0u8..4))
             .prop_map(|(tenant, keep_runs, older_than)| Op::Prune { tenant, keep_runs, older_than }),
     ]
 }

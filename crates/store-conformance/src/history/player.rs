@@ -4,8 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use lastseen_model::{Ending, ErrorCode, ErrorContext, Guard, Limits, OnLimit, PolicyType, RunId, RunStatus, TenantId, Trigger, WorkerId};
-use lastseen_store::{Acknowledgement, Change, ClaimTerms, FinishRun, ListingFailure, NewRun, Retention, RunError, TenantChange, Traffic};
+use lastseen_model::{
+    Ending, ErrorCode, ErrorContext, Guard, Limits, OnLimit, PolicyType, RunId, RunStatus, StartKey, TenantId, Trigger, WorkerId,
+};
+use lastseen_store::{
+    Acknowledgement, Change, ClaimTerms, EnqueueTerms, FinishRun, ListingFailure, NewRun, Retention, RunError, TenantChange, Traffic,
+};
 use proptest::test_runner::TestCaseError;
 
 use super::command::{Command, Effect};
@@ -94,7 +98,10 @@ impl<'a> Player<'a> {
                 let on_limit = if *wait { OnLimit::Wait } else { OnLimit::Skip };
                 self.start(*tenant, *selection, *min_items, on_limit).await.map(|_| ())
             }
-            Op::Enqueue { tenant, selection, min_items } => self.enqueue(*tenant, *selection, *min_items).await,
+            Op::Enqueue { tenant, selection, min_items, wait, key } => {
+                let on_limit = if *wait { OnLimit::Wait } else { OnLimit::Skip };
+                self.enqueue(*tenant, *selection, *min_items, on_limit, *key).await
+            }
             Op::Claim { run } => match self.pick(*run, |status| status == RunStatus::Pending).or_else(|| self.pick(*run, |_| true)) {
                 Some((tenant, run)) => {
                     let Some(terms) = self.terms_again(tenant, run) else { return Ok(()) };
@@ -104,6 +111,13 @@ impl<'a> Player<'a> {
             },
             Op::Cancel { run } => match self.pick(*run, |status| status == RunStatus::Pending).or_else(|| self.pick(*run, |_| true)) {
                 Some((tenant, run)) => self.send(tenant, Command::Cancel(run)).await.map(|_| ()),
+                None => Ok(()),
+            },
+            Op::CancelRunning { run } => match self.pick(*run, |status| status == RunStatus::Running) {
+                Some((tenant, run)) => {
+                    self.send(tenant, Command::Cancel(run)).await?;
+                    self.send(tenant, Command::Renew(run, LEASE)).await.map(|_| ())
+                }
                 None => Ok(()),
             },
             Op::Begin { run, path } => self.on_path(*run, *path, |_, run, types, _| Some(Command::Begin(run, types))).await,
@@ -217,10 +231,20 @@ impl<'a> Player<'a> {
         Ok((effect == Effect::Claimed).then_some(run))
     }
 
-    async fn enqueue(&mut self, tenant: u8, selection: u8, min_items: u8) -> Played<()> {
-        let new = self.new_run(&selections()[usize::from(selection)], OnLimit::Wait, QUEUED)?;
-        let guard = Guard { min_items: u32::from(min_items), percent: 50 };
-        self.send(tenant, Command::Enqueue(new, guard)).await.map(|_| ())
+    async fn enqueue(&mut self, tenant: u8, selection: u8, min_items: u8, on_limit: OnLimit, key: Option<u8>) -> Played<()> {
+        let start_key: Option<StartKey> =
+            key.map(|key| format!("key-{key}").parse().map_err(|_| TestCaseError::fail("a key"))).transpose()?;
+        // Narrow ones, or a run that is not to wait would seldom meet them.
+        let limits = Limits { global: 2, per_tenant: 1 };
+        let terms = EnqueueTerms { guard: Guard { min_items: u32::from(min_items), percent: 50 }, limits };
+        let known = selections();
+        let other = (usize::from(selection) + 1) % known.len();
+        let asked = [usize::from(selection), usize::from(selection), other];
+        for selection in &asked[..if start_key.is_some() { 3 } else { 1 }] {
+            let new = NewRun { start_key: start_key.clone(), ..self.new_run(&known[*selection], on_limit, QUEUED)? };
+            self.send(tenant, Command::Enqueue(new, terms)).await?;
+        }
+        Ok(())
     }
 
     fn new_run(&mut self, chosen: &Chosen, on_limit: OnLimit, pending_for: Duration) -> Played<NewRun> {
@@ -233,6 +257,7 @@ impl<'a> Player<'a> {
             trigger: if on_limit == OnLimit::Wait { Trigger::Schedule } else { Trigger::Manual },
             on_limit,
             pending_for,
+            start_key: None,
         })
     }
 

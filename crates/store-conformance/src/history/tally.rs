@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lastseen_store::RunRecord;
+use lastseen_store::{Renewal, RunRecord};
 
 use super::command::Effect;
 use crate::model::MissingSaid;
@@ -16,6 +16,17 @@ const QUEUED: &str = "queue: a run";
 pub(crate) const QUEUED_AND_CLAIMED: &str = "queue: claimed";
 /// A run in the queue that no worker may try for now.
 pub(crate) const QUEUED_BEHIND_A_LIMIT: &str = "queue: behind a limit";
+
+/// A run for the queue that was skipped at a limit.
+const QUEUE_LIMITED: &str = "queue: limited";
+/// A start that was asked for again under its key.
+const KEY_REPEATED: &str = "key: repeated";
+/// A start under a key that stands for another.
+const KEY_TAKEN: &str = "key: taken";
+/// A running run that is to be cancelled.
+const CANCEL_ASKED: &str = "cancel: asked";
+/// A worker that heard of it.
+const CANCEL_HEARD: &str = "cancel: heard";
 
 /// A tenant that was removed while a run of it was pending.
 const REMOVED_WITH_PENDING: &str = "removed: with a pending run";
@@ -63,6 +74,11 @@ impl Tally {
                 }
             }
             Effect::Queued(_) => self.met(QUEUED),
+            Effect::Limited(_) => self.met(QUEUE_LIMITED),
+            Effect::Repeated(_) => self.met(KEY_REPEATED),
+            Effect::KeyTaken(_) => self.met(KEY_TAKEN),
+            Effect::CancelAsked(_) => self.met(CANCEL_ASKED),
+            Effect::Renewed(Renewal::CancelAsked) => self.met(CANCEL_HEARD),
             Effect::Waiting(_) => self.met("start: waiting"),
             Effect::Refused(refusal) => self.met(format!("refused: {refusal:?}")),
             Effect::Reaped(reaped) if !reaped.failed.is_empty() => self.met("reaped: failed"),
@@ -88,6 +104,10 @@ impl Tally {
             | Effect::Removed(_)
             | Effect::Tenant(_)
             | Effect::NoSuchRun
+            | Effect::Contended(_)
+            | Effect::Cancelled(_)
+            | Effect::Over(_)
+            | Effect::Renewed(Renewal::Held)
             | Effect::Flag(_)
             | Effect::Done => {}
         }
@@ -129,6 +149,11 @@ impl Tally {
             QUEUED,
             QUEUED_AND_CLAIMED,
             QUEUED_BEHIND_A_LIMIT,
+            QUEUE_LIMITED,
+            KEY_REPEATED,
+            KEY_TAKEN,
+            CANCEL_ASKED,
+            CANCEL_HEARD,
             "refused: LeaseLost",
             "refused: OutOfOrder",
             "refused: TenantRemoved",

@@ -14,13 +14,13 @@ mod tenants;
 use std::collections::{BTreeMap, BTreeSet};
 
 use lastseen_model::{
-    Category, ContractHash, ContractVersion, ErrorCode, ExternalId, ListingOutcome, Observation, PolicyType, RunId, SelectionHash,
-    SequenceNo, TenantId, Timestamp,
+    Category, ContractHash, ContractVersion, ErrorCode, ExternalId, ListingOutcome, Observation, OnLimit, PolicyType, RunId, SelectionHash,
+    SequenceNo, StartKey, TenantId, Timestamp,
 };
 use lastseen_store::{RegistryType, RunError, RunRecord, ScopedType, TenantRecord};
 
 pub(crate) use answers::MissingSaid;
-pub(crate) use runs::{ClaimSaid, Refusal, StartSaid};
+pub(crate) use runs::{CancelSaid, ClaimSaid, EnqueueSaid, Refusal, StartSaid};
 
 /// An item's place in a tenant.
 pub(crate) type Key = (PolicyType, ExternalId);
@@ -55,12 +55,23 @@ pub(crate) struct Run {
     pub(crate) no: Option<SequenceNo>,
     /// Whether any worker may claim it, and not its starter alone.
     pub(crate) for_worker: bool,
+    /// What it was asked for as, if its caller named it.
+    asked_as: Option<Wish>,
+    /// Whether it is to be cancelled by its worker.
+    cancel_asked: bool,
     /// When its place in the queue, or its lease, is over.
     expires: Timestamp,
     /// Every error, in order.
     errors: Vec<RunError>,
     /// In scope order.
     pub(crate) listings: Vec<Listing>,
+}
+
+/// What a caller named a start.
+#[derive(PartialEq, Eq)]
+struct Wish {
+    key: StartKey,
+    on_limit: OnLimit,
 }
 
 /// What one run learned about one type.

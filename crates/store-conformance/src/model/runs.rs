@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use lastseen_model::{Ending, ErrorCode, ErrorContext, Guard, Limits, ListingOutcome, OnLimit, RunId, RunStatus, TenantId, Timestamp};
-use lastseen_store::{ClaimTerms, FinishRun, NewRun, Reaped, RunCounts, RunError, RunRecord, Traffic};
+use lastseen_model::{
+    Ending, ErrorCode, ErrorContext, Guard, Limits, ListingOutcome, OnLimit, RunId, RunStatus, StartKey, TenantId, Timestamp,
+};
+use lastseen_store::{ClaimTerms, EnqueueTerms, FinishRun, NewRun, Reaped, Renewal, RunCounts, RunError, RunRecord, Traffic};
 
-use super::{Listing, Model, Run, Tenant};
+use super::{Listing, Model, Run, Tenant, Wish};
 
 /// What a start comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +21,36 @@ pub(crate) enum StartSaid {
     Waiting(ErrorCode),
     /// The tenant was removed.
     TenantRemoved,
+}
+
+/// What an asking for the queue comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EnqueueSaid {
+    /// It is in the queue.
+    Queued,
+    /// It was recorded as skipped: the selection has a live run.
+    Contended,
+    /// It was recorded as skipped: a limit is reached.
+    Limited,
+    /// The same was asked for under its key before; the run.
+    Repeated(RunId),
+    /// Something else was asked for under its key before; the run.
+    KeyTaken(RunId),
+    /// The tenant was removed.
+    TenantRemoved,
+}
+
+/// What a cancellation comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CancelSaid {
+    /// It was pending, and has ended.
+    Ended,
+    /// It is its worker's to end.
+    Asked,
+    /// It had ended.
+    Over,
+    /// The tenant has no such run.
+    NoSuchRun,
 }
 
 /// What a claim comes to.
@@ -92,10 +124,34 @@ impl Model {
         }
     }
 
-    /// Enqueues for any worker; whether the run is in the queue. Nothing for a removed tenant.
-    pub(crate) fn enqueue(&mut self, tenant: TenantId, new: &NewRun, guard: Guard) -> Option<bool> {
+    /// Enqueues for any worker.
+    pub(crate) fn enqueue(&mut self, tenant: TenantId, new: &NewRun, terms: &EnqueueTerms) -> EnqueueSaid {
         self.reap();
-        (!self.is_removed(tenant)).then(|| self.put(tenant, new, guard, true))
+        if self.is_removed(tenant) {
+            return EnqueueSaid::TenantRemoved;
+        }
+        let wish = |key: &StartKey| Wish { key: key.clone(), on_limit: new.on_limit };
+        let known = new.start_key.as_ref().and_then(|key| self.started_by(tenant, key));
+        if let Some(run) = known {
+            let same = run.record.selection_hash == new.selection.hash() && run.asked_as == new.start_key.as_ref().map(wish);
+            let run = run.record.run_id;
+            return if same { EnqueueSaid::Repeated(run) } else { EnqueueSaid::KeyTaken(run) };
+        }
+        let queued = self.put(tenant, new, terms.guard, true);
+        let limit = self.limit_reached(tenant, terms.limits).filter(|_| queued && new.on_limit == OnLimit::Skip);
+        let now = self.now;
+        if let Some(run) = self.run_mut(tenant, new.run_id) {
+            run.asked_as = new.start_key.as_ref().map(wish);
+            if let Some(code) = limit {
+                run.skip(code, now);
+                return EnqueueSaid::Limited;
+            }
+        }
+        if queued { EnqueueSaid::Queued } else { EnqueueSaid::Contended }
+    }
+
+    fn started_by(&self, tenant: TenantId, key: &StartKey) -> Option<&Run> {
+        self.runs_of(tenant).iter().find(|run| run.asked_as.as_ref().is_some_and(|wish| wish.key == *key))
     }
 
     /// The queued runs that a worker may try to claim, in the order of their ids.
@@ -134,6 +190,8 @@ impl Model {
             },
             no: None,
             for_worker,
+            asked_as: None,
+            cancel_asked: false,
             expires: now + new.pending_for,
             errors: Vec::new(),
             listings: Vec::new(),
@@ -164,18 +222,29 @@ impl Model {
         }
     }
 
-    /// Ends a pending run.
-    pub(crate) fn cancel_pending(&mut self, tenant: TenantId, run: RunId) -> bool {
+    /// Ends a pending run, or asks for the end of a running one.
+    pub(crate) fn cancel(&mut self, tenant: TenantId, run: RunId) -> CancelSaid {
         let now = self.now;
-        let pending = self.run_mut(tenant, run).filter(|run| run.record.status == RunStatus::Pending);
-        pending.map(|run| run.skip(ErrorCode::Cancelled, now)).is_some()
+        let Some(run) = self.run_mut(tenant, run) else { return CancelSaid::NoSuchRun };
+        match run.record.status {
+            RunStatus::Pending => {
+                run.skip(ErrorCode::Cancelled, now);
+                CancelSaid::Ended
+            }
+            RunStatus::Running => {
+                run.cancel_asked = true;
+                CancelSaid::Asked
+            }
+            RunStatus::Skipped | RunStatus::Failed | RunStatus::Partial | RunStatus::Success => CancelSaid::Over,
+        }
     }
 
     /// Lets the lease run on from now.
-    pub(crate) fn renew(&mut self, tenant: TenantId, run: RunId, for_: Duration) -> Result<(), Refusal> {
+    pub(crate) fn renew(&mut self, tenant: TenantId, run: RunId, for_: Duration) -> Result<Renewal, Refusal> {
         let now = self.now;
-        self.leased(tenant, run)?.expires = now + for_;
-        Ok(())
+        let run = self.leased(tenant, run)?;
+        run.expires = now + for_;
+        Ok(if run.cancel_asked { Renewal::CancelAsked } else { Renewal::Held })
     }
 
     /// Ends a run.

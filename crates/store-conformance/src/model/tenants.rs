@@ -83,6 +83,9 @@ impl Model {
                 table: "selections",
                 rows: rows(|known| known.runs.iter().map(|run| run.record.selection_hash).collect::<BTreeSet<_>>().len()),
             },
+            // No history has a token or a schedule.
+            PurgedTable { table: "schedule_tenants", rows: 0 },
+            PurgedTable { table: "api_token_tenants", rows: 0 },
             PurgedTable { table: "tenants", rows: rows(|_| 1) },
         ];
         self.tenants.remove(&tenant);

@@ -134,7 +134,7 @@ struct UnderTest {
 impl Backend for Postgres {
     // The pooler does not see what is said, only where one transaction ends and the next begins.
     fn histories(&self) -> u32 {
-        if *self == Self::Pooled { 8 } else { 72 }
+        if *self == Self::Pooled { 8 } else { 96 }
     }
 
     async fn fresh(&self) -> Box<dyn TestDatabase> {

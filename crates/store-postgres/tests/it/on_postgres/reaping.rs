@@ -24,6 +24,7 @@ async fn start(store: &dyn Store, number: u128) -> Start {
         trigger: Trigger::Manual,
         on_limit: OnLimit::Skip,
         pending_for: LEASE,
+        start_key: None,
     };
     let types = vec![ScopedType {
         policy_type: "deviceConfiguration".parse().expect("a key"),
