@@ -10,8 +10,8 @@ use lastseen_model::{
 };
 use lastseen_store::{
     Cancelled, ClaimTerms, EnqueueTerms, FinishRun, Item, ItemQuery, Lease, ListingFailure, ListingPage, Missing, MissingAnswer,
-    MissingItem, MissingQuery, NewRun, NewToken, PageRecord, PageStored, Renewal, Result, Retention, RunDetail, RunError, Start, Store,
-    TenantScope, Traffic,
+    MissingItem, MissingQuery, NewRun, NewSchedule, NewToken, PageRecord, PageStored, Renewal, Result, Retention, RunDetail, RunError,
+    Start, Store, TenantScope, Traffic,
 };
 
 use crate::backend::{Backend, TestDatabase};
@@ -112,6 +112,20 @@ impl Desk {
         let id = self.new_id();
         let hash = TokenHash::from_bytes([id.into_bytes(); 2].concat().try_into().expect("32 bytes"));
         NewToken { token_id: id.try_into().expect("not the GUID of zeroes"), hash, ..new_token(1, role, tenants) }
+    }
+
+    /// A schedule to be, under a name that no other has.
+    pub(crate) fn new_schedule(&self, chosen: &Chosen, tenants: Tenants) -> NewSchedule {
+        let id = self.new_id();
+        NewSchedule {
+            schedule_id: id.try_into().expect("not the GUID of zeroes"),
+            name: format!("nightly-{id}"),
+            cron: "0 2 * * *".to_owned(),
+            time_zone: "Europe/Berlin".to_owned(),
+            jitter_secs: 3_600,
+            selection: chosen.selection.clone(),
+            tenants,
+        }
     }
 
     /// A run to be.

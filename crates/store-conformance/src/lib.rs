@@ -143,6 +143,23 @@ macro_rules! conformance_tests {
                 what_no_token_can_have_is_refused
                 of_uses_that_come_at_once_all_are_answered
             }
+            schedules {
+                a_schedule_is_kept_as_it_was_made_and_listed_by_name
+                a_name_that_is_taken_or_a_tenant_that_is_not_known_makes_no_schedule
+                what_no_schedule_can_have_is_refused
+                what_is_due_comes_first_what_was_not_reckoned_and_then_the_longest_due
+                a_step_that_is_due_asks_for_a_run_and_sets_the_next_time_at_once
+                a_scheduled_run_waits_at_a_limit_and_is_skipped_where_one_is_live
+                a_schedule_for_every_tenant_takes_in_those_that_come_later
+                a_step_of_a_schedule_that_does_not_cover_the_tenant_is_not_there
+                a_removed_tenant_is_never_due_until_it_is_brought_back
+                a_schedule_that_rests_is_not_due_and_makes_up_for_nothing
+                a_schedule_that_was_taken_away_is_gone_and_its_runs_stay
+                a_purged_tenant_is_in_no_schedule_any_more
+                a_schedule_that_only_a_newer_program_can_read_stops_nobody
+                i10_of_16_steps_at_once_from_the_same_time_one_asks
+                of_a_step_and_a_removal_that_race_no_run_comes_after_the_removal
+            }
             missing {
                 i09_before_the_first_completed_run_there_is_no_baseline
                 i09_a_skipped_run_is_no_baseline

@@ -35,6 +35,7 @@ mod purge;
 mod queue;
 mod reap;
 mod rows;
+mod schedules;
 mod start;
 mod successors;
 mod tenants;
@@ -45,12 +46,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lastseen_model::{ExternalId, Limits, PolicyType, Reference, RunId, Tenants, TokenHash, TokenId};
+use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, ScheduleId, Tenants, TokenHash, TokenId};
 use lastseen_store::{
-    About, Acknowledgement, Cancelled, Claim, ClaimTerms, DatabaseClock, EnqueueTerms, Enqueued, Explanation, FinishRun, FleetState,
-    ItemPage, ItemQuery, Lease, ListingFailure, Missing, MissingCounts, MissingQuery, NewRun, NewToken, PageRecord, PageStored, Pruned,
-    QueuedRun, Reaped, RegistryType, Removal, Renewal, Result, Retention, RunDetail, RunLookup, RunQuery, RunRecord, SelectionRecord,
-    Start, Store, TenantChange, TenantRecord, TenantScope, TokenRecord, TokenUse,
+    About, Acknowledgement, Advance, Advanced, Cancelled, Claim, ClaimTerms, DatabaseClock, DueSchedules, EnqueueTerms, Enqueued,
+    Explanation, FinishRun, FleetState, ItemPage, ItemQuery, Lease, ListingFailure, Missing, MissingCounts, MissingQuery, NewRun,
+    NewSchedule, NewToken, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Renewal, Result, Retention, RunDetail,
+    RunLookup, RunQuery, RunRecord, ScheduleRecord, SelectionRecord, Start, Store, TenantChange, TenantRecord, TenantScope, TokenRecord,
+    TokenUse,
 };
 use sqlx::SqlitePool;
 
@@ -105,6 +107,30 @@ impl Store for SqliteStore {
 
     async fn fleet_state(&self, tenants: &Tenants) -> Result<FleetState> {
         fleet_state::fleet_state(self, tenants).await
+    }
+
+    async fn add_schedule(&self, schedule: &NewSchedule) -> Result<ScheduleRecord> {
+        schedules::add_schedule(self, schedule).await
+    }
+
+    async fn schedules(&self) -> Result<Vec<ScheduleRecord>> {
+        schedules::schedules(self).await
+    }
+
+    async fn pause_schedule(&self, schedule: ScheduleId, paused: bool) -> Result<Option<ScheduleRecord>> {
+        schedules::pause_schedule(self, schedule, paused).await
+    }
+
+    async fn remove_schedule(&self, schedule: ScheduleId) -> Result<bool> {
+        schedules::remove_schedule(self, schedule).await
+    }
+
+    async fn due_schedules(&self, at_most: u32) -> Result<DueSchedules> {
+        schedules::due_schedules(self, at_most).await
+    }
+
+    async fn advance_schedule(&self, scope: &TenantScope, step: &Advance, guard: Guard) -> Result<Advanced> {
+        schedules::advance_schedule(self, scope, step, guard).await
     }
 
     async fn register_tenant(&self, scope: &TenantScope, name: Option<&str>) -> Result<()> {

@@ -29,7 +29,7 @@ mod token;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lastseen_model::{ExternalId, Limits, PolicyType, Reference, RunId, Tenants, TokenHash, TokenId};
+use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, ScheduleId, Tenants, TokenHash, TokenId};
 
 pub use about::{About, AboutPostgres, AboutSqlite, BackendAbout, JournalMode, Walls};
 pub use clock::{DatabaseClock, ManualClock};
@@ -94,6 +94,24 @@ pub trait Store: Send + Sync + 'static {
     /// ever asked for; an id that the database does not know is like one of those.
     async fn fleet_state(&self, tenants: &Tenants) -> Result<FleetState>;
 
+    /// Keeps a schedule. [`StoreError::NameTaken`] where another has its name, [`StoreError::NoSuchTenant`] where the database does not
+    /// know a tenant that it names. Nothing was written then.
+    async fn add_schedule(&self, schedule: &NewSchedule) -> Result<ScheduleRecord>;
+
+    /// All schedules, by name; those that rest too.
+    async fn schedules(&self) -> Result<Vec<ScheduleRecord>>;
+
+    /// Lets a schedule rest, or go on. When it goes on, every time that was reckoned is forgotten: what was due while it rested is not made
+    /// up for. As it was already: unchanged. None where there is no such schedule.
+    async fn pause_schedule(&self, schedule: ScheduleId, paused: bool) -> Result<Option<ScheduleRecord>>;
+
+    /// Takes a schedule away; whether it was there. Runs that it asked for stay as they are.
+    async fn remove_schedule(&self, schedule: ScheduleId) -> Result<bool>;
+
+    /// For which tenant which schedule is due by the database's clock, or was not reckoned yet; at most `at_most`. Schedules that rest and
+    /// removed tenants are not among them. A hint: [`Store::advance_schedule`] decides.
+    async fn due_schedules(&self, at_most: u32) -> Result<DueSchedules>;
+
     // --- a tenant ---
 
     /// The tenant's record; none where the database does not know it. A removed one has one.
@@ -127,6 +145,12 @@ pub trait Store: Send + Sync + 'static {
     /// with the same wish at a limit, it is [`Enqueued::Repeated`], whatever became of the run; for anything else it is
     /// [`Enqueued::KeyTaken`]. Of several that come at once under one key, one makes the run.
     async fn enqueue_run(&self, scope: &TenantScope, run: &NewRun, terms: &EnqueueTerms) -> Result<Enqueued>;
+
+    /// Takes a step of a schedule for the tenant: sets when it is due next and asks for the run that is due, as [`Store::enqueue_run`] does
+    /// for one that waits at a limit, in one transaction. Only from [`Advance::from`], only while the schedule is there, does not rest and
+    /// covers the tenant, and while the tenant is known and not removed: else it is [`Advanced::NotDue`], and nothing was written. So of
+    /// any number of processes that come with the same step, one takes it. Reaps first where a run is due.
+    async fn advance_schedule(&self, scope: &TenantScope, step: &Advance, guard: Guard) -> Result<Advanced>;
 
     /// Claims a pending run, or finds that it has to wait on (which lets it live [`ClaimTerms::pending_for`] from now, and never
     /// shorter than it would have lived) or is no longer pending.

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lastseen_model::{ExternalId, Limits, PolicyType, Reference, RunId, Tenants, TokenHash, TokenId};
+use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, ScheduleId, Tenants, TokenHash, TokenId};
 use lastseen_store::{
-    About, Acknowledgement, Cancelled, Claim, ClaimTerms, EnqueueTerms, Enqueued, Explanation, FinishRun, FleetState, ItemPage, ItemQuery,
-    Lease, ListingFailure, Missing, MissingCounts, MissingQuery, NewRun, NewToken, PageRecord, PageStored, Pruned, QueuedRun, Reaped,
-    RegistryType, Removal, Renewal, Result, Retention, RunDetail, RunLookup, RunQuery, RunRecord, SelectionRecord, Start, Store,
-    StoreError, TenantChange, TenantRecord, TenantScope, TokenRecord, TokenUse,
+    About, Acknowledgement, Advance, Advanced, Cancelled, Claim, ClaimTerms, DueSchedules, EnqueueTerms, Enqueued, Explanation, FinishRun,
+    FleetState, ItemPage, ItemQuery, Lease, ListingFailure, Missing, MissingCounts, MissingQuery, NewRun, NewSchedule, NewToken,
+    PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Renewal, Result, Retention, RunDetail, RunLookup, RunQuery,
+    RunRecord, ScheduleRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord, TenantScope, TokenRecord, TokenUse,
 };
 use tokio::sync::Semaphore;
 
@@ -147,6 +147,24 @@ impl Store for Unsteady {
     }
     async fn fleet_state(&self, tenants: &Tenants) -> Result<FleetState> {
         self.inner.fleet_state(tenants).await
+    }
+    async fn add_schedule(&self, schedule: &NewSchedule) -> Result<ScheduleRecord> {
+        self.inner.add_schedule(schedule).await
+    }
+    async fn schedules(&self) -> Result<Vec<ScheduleRecord>> {
+        self.inner.schedules().await
+    }
+    async fn pause_schedule(&self, schedule: ScheduleId, paused: bool) -> Result<Option<ScheduleRecord>> {
+        self.inner.pause_schedule(schedule, paused).await
+    }
+    async fn remove_schedule(&self, schedule: ScheduleId) -> Result<bool> {
+        self.inner.remove_schedule(schedule).await
+    }
+    async fn due_schedules(&self, at_most: u32) -> Result<DueSchedules> {
+        self.inner.due_schedules(at_most).await
+    }
+    async fn advance_schedule(&self, scope: &TenantScope, step: &Advance, guard: Guard) -> Result<Advanced> {
+        self.inner.advance_schedule(scope, step, guard).await
     }
     async fn register_tenant(&self, scope: &TenantScope, name: Option<&str>) -> Result<()> {
         self.inner.register_tenant(scope, name).await

@@ -2,13 +2,13 @@
 
 use lastseen_model::{Ending, ErrorCode, OnLimit, PageEnd, Reference, RunId};
 use lastseen_store::{
-    Acknowledgement, Cancelled, Claim, Enqueued, FinishRun, ItemQuery, Lease, Missing, NewRun, PageRecord, Retention, RunLookup, RunQuery,
-    Start, StoreError, Traffic,
+    Acknowledgement, Advance, Advanced, Cancelled, Claim, Enqueued, FinishRun, ItemQuery, Lease, Missing, NewRun, PageRecord, Retention,
+    RunLookup, RunQuery, Start, StoreError, Traffic,
 };
 
 use crate::backend::TestDatabase;
-use crate::fixture::{Desk, LEASE, Lab, MICRO, Open, Told, about, everything, failure, for_queue, terms};
-use crate::world::{APP, CONFIG, Chosen, id, kind};
+use crate::fixture::{Desk, LEASE, Lab, MICRO, Open, Told, about, everything, failure, for_queue, tenants_of, terms};
+use crate::world::{self, APP, CONFIG, Chosen, id, kind};
 
 fn one_type() -> Chosen {
     Chosen::types(&[CONFIG])
@@ -35,7 +35,15 @@ async fn sees(desk: &Desk) -> String {
 }
 
 /// What every verb that is given ids answers `desk` for these.
-async fn asks(desk: &Desk, run: RunId, lease: &Lease, page: &PageRecord, external_id: &str, hash_of: &Chosen) -> Vec<String> {
+async fn asks(
+    desk: &Desk,
+    run: RunId,
+    lease: &Lease,
+    page: &PageRecord,
+    external_id: &str,
+    hash_of: &Chosen,
+    step: &Advance,
+) -> Vec<String> {
     let (store, scope) = (&desk.store, &desk.scope);
     let lost = |error: Option<StoreError>| match error {
         Some(StoreError::LeaseLost) => "lease lost".to_owned(),
@@ -54,6 +62,10 @@ async fn asks(desk: &Desk, run: RunId, lease: &Lease, page: &PageRecord, externa
     let claimed = store.claim_run(scope, run, &terms(hash_of)).await.expect("an answer");
     vec![
         format!("claims: {}", matches!(claimed, Claim::NoSuchRun)),
+        format!(
+            "steps: {}",
+            matches!(store.advance_schedule(scope, step, terms(hash_of).guard).await.expect("an answer"), Advanced::NotDue)
+        ),
         format!("cancels: {}", matches!(desk.cancel(run).await, Cancelled::NoSuchRun)),
         format!("renews: {}", lost(store.renew_lease(scope, lease, LEASE).await.err())),
         format!("begins: {}", lost(store.begin_listings(scope, lease, &[kind(CONFIG)]).await.err())),
@@ -78,6 +90,20 @@ async fn asks(desk: &Desk, run: RunId, lease: &Lease, page: &PageRecord, externa
     ]
 }
 
+/// A step of a schedule of this tenant alone, with a run.
+async fn a_step_of(desk: &Desk) -> Advance {
+    let schedule = desk.new_schedule(&one_type(), tenants_of([desk]));
+    desk.store.add_schedule(&schedule).await.expect("a schedule");
+    let to = world::at_micros(1);
+    Advance { schedule_id: schedule.schedule_id, from: None, to, run: Some(desk.new_run(&Chosen::types(&[APP]), OnLimit::Wait)) }
+}
+
+/// The same step of a schedule that nobody made.
+fn a_step_of_nothing(step: &Advance) -> Advance {
+    let schedule_id = uuid::Uuid::from_bytes([7; 16]).try_into().expect("a schedule id");
+    Advance { schedule_id, ..step.clone() }
+}
+
 pub(crate) async fn r05_another_tenants_ids_answer_exactly_as_ids_that_do_not_exist(lab: Lab) {
     let (mallory, bob) = (lab.desk(1), lab.desk(2));
     mallory.sync(&Chosen::types(&[APP]), &[(APP, Told::Saw(&["own"]))]).await;
@@ -85,6 +111,7 @@ pub(crate) async fn r05_another_tenants_ids_answer_exactly_as_ids_that_do_not_ex
     bob.sync(&one_type(), &[(CONFIG, Told::Saw(&["bobs"]))]).await;
     let open: Open = bob.start(&one_type()).await;
     let page = open.page_of(1, &[(CONFIG, &["planted"])], Some(PageEnd::Complete));
+    let step = a_step_of(&bob).await;
     let before = sees(&bob).await;
 
     // An id that nobody has, made in the same millisecond.
@@ -92,11 +119,13 @@ pub(crate) async fn r05_another_tenants_ids_answer_exactly_as_ids_that_do_not_ex
     bytes[10] ^= 1;
     let nobody: RunId = uuid::Uuid::from_bytes(bytes).try_into().expect("a run id");
     let none = Lease { run_id: nobody, ..open.lease.clone() };
-    let foreign = asks(&mallory, open.run_id, &open.lease, &page, "gone", &one_type()).await;
-    let absent = asks(&mallory, nobody, &none, &page, "nothing", &one_type()).await;
+    let foreign = asks(&mallory, open.run_id, &open.lease, &page, "gone", &one_type(), &step).await;
+    let absent = asks(&mallory, nobody, &none, &page, "nothing", &one_type(), &a_step_of_nothing(&step)).await;
     assert_eq!(foreign, absent);
     assert!(foreign.iter().all(|line| !line.contains("planted")), "{foreign:?}");
     assert_eq!(sees(&bob).await, before, "and nothing of the other tenant changed");
+    let due = bob.store.due_schedules(10).await.expect("an answer").due;
+    assert_eq!(due.iter().map(|due| (due.tenant_id, due.due_at)).collect::<Vec<_>>(), [(bob.scope.tenant(), None)]);
     let own: Vec<_> = mallory.items().await.iter().map(|item| item.external_id.to_string()).collect();
     assert_eq!(own, ["own"]);
 }
@@ -115,13 +144,14 @@ pub async fn the_wall_alone_hides_a_tenant(database: Box<dyn TestDatabase>, rais
     let open = outside.start(&one_type()).await;
     let page = open.page_of(1, &[(CONFIG, &["planted"])], Some(PageEnd::Complete));
     let queued = outside.new_run(&Chosen::types(&[APP]), OnLimit::Wait);
+    let step = a_step_of(&outside).await;
     let before = sees(&outside).await;
 
     lab.database.execute(&raise.replace("{tenant}", &inside.scope.tenant().to_string())).await.expect("the wall is put up");
-    let foreign = asks(&outside, open.run_id, &open.lease, &page, "gone", &one_type()).await;
+    let foreign = asks(&outside, open.run_id, &open.lease, &page, "gone", &one_type(), &step).await;
     let nobody: RunId = uuid::Uuid::from_bytes([7; 16]).try_into().expect("a run id");
     let none = Lease { run_id: nobody, ..open.lease.clone() };
-    let absent = asks(&outside, nobody, &none, &page, "nothing", &one_type()).await;
+    let absent = asks(&outside, nobody, &none, &page, "nothing", &one_type(), &a_step_of_nothing(&step)).await;
     assert_eq!(foreign, absent);
     assert!(outside.items().await.is_empty(), "no item shows");
     assert!(outside.store.selections(&outside.scope).await.expect("an answer").is_empty(), "no selection shows");

@@ -14,6 +14,7 @@ pub(crate) mod pages;
 pub(crate) mod purge;
 pub(crate) mod queue;
 pub(crate) mod retention;
+pub(crate) mod schedules;
 pub(crate) mod standing;
 pub(crate) mod starts;
 pub(crate) mod successors;

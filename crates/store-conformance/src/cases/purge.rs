@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use lastseen_model::{Ending, ErrorCode, OnLimit, PageEnd, Role};
-use lastseen_store::{Acknowledgement, Cancelled, Enqueued, Start, StoreError};
+use lastseen_model::{Ending, ErrorCode, Guard, OnLimit, PageEnd, Role};
+use lastseen_store::{Acknowledgement, Advance, Cancelled, Enqueued, Start, StoreError};
 
 use crate::fixture::{Desk, LEASE, Lab, MICRO, Open, Told, for_queue, tenants_of, terms};
 use crate::world::{APP, COMPLIANCE, CONFIG, Chosen, id, kind};
@@ -29,6 +29,7 @@ async fn furnish(desk: &Desk) {
     desk.sync(&all(), &[(CONFIG, Told::Saw(&["1"])), (APP, Told::Failed(ErrorCode::GraphForbidden))]).await;
     assert!(desk.store.acknowledge(&desk.scope, &note("2")).await.expect("an answer"));
     desk.store.create_token(&desk.new_token(Role::Reader, tenants_of([desk]))).await.expect("a token");
+    desk.store.add_schedule(&desk.new_schedule(&all(), tenants_of([desk]))).await.expect("a schedule");
 }
 
 async fn rows(lab: &Lab, desk: &Desk) -> BTreeMap<String, Vec<String>> {
@@ -43,14 +44,6 @@ pub(crate) async fn a_purge_leaves_no_row_of_the_tenant_in_any_table_and_none_of
     let (gone, twin) = (lab.desk(1), lab.desk(2));
     for desk in [&gone, &twin] {
         furnish(desk).await;
-        let tenant = desk.scope.tenant();
-        let schedule = format!(
-            "INSERT INTO schedules VALUES ('{tenant}', 's-{tenant}', '* * * * *', 'UTC', 0, '{}', '{{}}', false,
-                                           (SELECT min(registered_at) FROM tenants), NULL);
-             INSERT INTO schedule_tenants VALUES ('{tenant}', '{tenant}', NULL)",
-            all().selection.hash()
-        );
-        lab.database.execute(&schedule).await.expect("a statement that both databases understand");
     }
     let (before, others) = (rows(&lab, &gone).await, rows(&lab, &twin).await);
     let empty: Vec<&String> = before.iter().filter(|(_, rows)| rows.is_empty()).map(|(table, _)| table).collect();
@@ -149,7 +142,7 @@ pub(crate) async fn a_purged_tenant_begins_anew_and_a_strangers_purge_finds_noth
 fn stands<T>(verb: &str, answer: Result<T, StoreError>) -> Option<T> {
     match answer {
         Ok(answer) => Some(answer),
-        Err(StoreError::LeaseLost) => None,
+        Err(StoreError::LeaseLost | StoreError::NoSuchTenant(_)) => None,
         Err(other) => panic!("{verb}: {other:?} {:?}", std::error::Error::source(&other)),
     }
 }
@@ -158,6 +151,7 @@ pub(crate) async fn a_purge_amid_starts_pages_notes_and_claims_leaves_nothing_ha
     for round in 0..6 {
         let desk = lab.elsewhere(1).await;
         furnish(&desk).await;
+        let lab_now = lab.now();
         let work = [CONFIG, APP, COMPLIANCE].map(|name| {
             let desk = desk.clone();
             tokio::spawn(async move {
@@ -172,6 +166,15 @@ pub(crate) async fn a_purge_amid_starts_pages_notes_and_claims_leaves_nothing_ha
                     stands("finish", open.end(Ending::Finished, None).await);
                     stands("note", desk.store.acknowledge(&desk.scope, &note("a")).await);
                     stands("prune", desk.store.prune(&desk.scope, &lastseen_store::Retention::default()).await);
+                    // These hold the tenant by nothing but a reference to it.
+                    stands("token", desk.store.create_token(&desk.new_token(Role::Reader, tenants_of([&desk]))).await);
+                    let schedule = desk.new_schedule(&chosen, tenants_of([&desk]));
+                    stands("schedule", desk.store.add_schedule(&schedule).await);
+                    let step = Advance { schedule_id: schedule.schedule_id, from: None, to: lab_now, run: None };
+                    stands("step", desk.store.advance_schedule(&desk.scope, &step, Guard::default()).await);
+                    let step =
+                        Advance { from: Some(lab_now), to: lab_now + MICRO, run: Some(desk.new_run(&chosen, OnLimit::Wait)), ..step };
+                    stands("step", desk.store.advance_schedule(&desk.scope, &step, Guard::default()).await);
                 }
             })
         });
