@@ -108,9 +108,11 @@ async fn read_schedules(tx: &mut FleetTx, only: Option<&[Uuid]>) -> Result<Vec<S
         r#"SELECT s.schedule_id, s.name, s.cron, s.time_zone, s.jitter_secs, s.selection_hash, s.selection_payload, s.all_tenants,
                   ARRAY(SELECT x.tenant_id FROM schedule_tenants x WHERE x.schedule_id = s.schedule_id AND NOT s.all_tenants) AS "tenants!",
                   s.created_at, s.paused_at,
-                  (SELECT min(x.next_due_at) FROM schedule_tenants x
-                   JOIN tenants t ON t.tenant_id = x.tenant_id AND t.removed_at IS NULL
-                   WHERE x.schedule_id = s.schedule_id AND s.paused_at IS NULL) AS next_due_at
+                  -- Along the index to the first that is not removed (the OFFSET keeps the planner from turning that round).
+                  (SELECT x.next_due_at FROM schedule_tenants x
+                   CROSS JOIN LATERAL (SELECT FROM tenants WHERE tenant_id = x.tenant_id AND removed_at IS NULL OFFSET 0) t
+                   WHERE x.schedule_id = s.schedule_id AND s.paused_at IS NULL AND x.next_due_at IS NOT NULL
+                   ORDER BY x.next_due_at LIMIT 1) AS next_due_at
            FROM schedules s WHERE $1::uuid[] IS NULL OR s.schedule_id = ANY($1) ORDER BY s.name"#,
         only,
     )

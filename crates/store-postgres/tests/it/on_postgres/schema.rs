@@ -1,6 +1,7 @@
 //! How the owner makes the schema, and how a program sees that it is the right one.
 
-use lastseen_store::{OpenProblem, StoreError};
+use lastseen_model::{Limits, Role, Selection, TenantId, Tenants, TokenHash};
+use lastseen_store::{NewSchedule, NewToken, OpenProblem, Store, StoreError, TenantScope, TokenRecord, TokenUse};
 use lastseen_store_postgres::{Migrated, PoolSettings, PostgresStore, migrate, migrate_to, newest_version};
 use lastseen_test_postgres::{APP_ROLE, OWNER_ROLE};
 
@@ -45,7 +46,12 @@ fn the_previous_schema_gets_the_newest_and_its_data_reads_the_same() {
                  INSERT INTO ordinals VALUES ('11111111-1111-1111-1111-111111111111', 't', 1);
                  INSERT INTO catalogue (tenant_id, policy_type, ordinal, external_id, fingerprint, contract_version, display_name, first_seen_at,
                                         first_seen_run_id, changed_at, meta_jsonb, search_text)
-                     VALUES ('11111111-1111-1111-1111-111111111111', 't', 0, 'a', '', '', 'Ä', now(), gen_random_uuid(), now(), '{}', 'ä')",
+                     VALUES ('11111111-1111-1111-1111-111111111111', 't', 0, 'a', '', '', 'Ä', now(), gen_random_uuid(), now(), '{}', 'ä');
+                 INSERT INTO selections VALUES ('11111111-1111-1111-1111-111111111111', repeat('a', 64), '{\"categories\":[],\"policy_types\":[]}', now());
+                 INSERT INTO sync_runs (tenant_id, run_id, selection_hash, selection_payload, status, correlation_id, \"trigger\", for_worker, created_at,
+                                        pending_until, guard_min_items, guard_percent)
+                     VALUES ('11111111-1111-1111-1111-111111111111', '11111111-1111-1111-1111-111111111111', repeat('a', 64),
+                             '{\"categories\":[],\"policy_types\":[]}', 'pending', gen_random_uuid(), 'manual', true, now(), now() + interval '1 day', 20, 50)",
             )
             .await;
         let before = database.dump().await;
@@ -53,9 +59,55 @@ fn the_previous_schema_gets_the_newest_and_its_data_reads_the_same() {
         assert_eq!(migrate(&owner, APP_ROLE).await.expect("migrates"), Migrated { from: Some(newest - 1), to: newest });
         assert_eq!(database.dump().await, before);
         let store = open(&database).await.expect("opens");
-        let known = lastseen_store::Store::tenants(&store).await.expect("answers");
+        let known = store.tenants().await.expect("answers");
         assert_eq!(known.iter().map(|tenant| tenant.name.as_deref()).collect::<Vec<_>>(), [Some("contoso")]);
+        let queued = store.queued_runs(Limits { global: 9, per_tenant: 9 }, 9).await.expect("answers");
+        assert_eq!(queued.len(), 1, "what was in the queue is there for any worker");
     });
+}
+
+#[test]
+fn tokens_and_schedules_outlive_another_migration() {
+    runtime().block_on(async {
+        let database = Database::migrated().await;
+        let store = open(&database).await.expect("opens");
+        let id = uuid::Uuid::from_u128(1);
+        let tenant = TenantId::try_from(id).expect("not nil");
+        let scope = the_scope(tenant);
+        store.register_tenant(&scope, None).await.expect("known");
+        let tenants = Tenants::Some([tenant].into());
+        let hash = TokenHash::from_bytes([7; 32]);
+        let token = NewToken {
+            token_id: id.try_into().expect("not nil"),
+            name: "ci".to_owned(),
+            hash,
+            role: Role::Operator,
+            tenants: tenants.clone(),
+            expires_in: std::time::Duration::from_hours(1),
+        };
+        let token = store.create_token(&token).await.expect("a token");
+        let schedule = NewSchedule {
+            schedule_id: id.try_into().expect("not nil"),
+            name: "nightly".to_owned(),
+            cron: "0 2 * * *".to_owned(),
+            time_zone: "UTC".to_owned(),
+            jitter_secs: 0,
+            selection: Selection::default(),
+            tenants,
+        };
+        let schedule = store.add_schedule(&schedule).await.expect("a schedule");
+        let before = database.dump().await;
+        migrate(&database.address(OWNER_ROLE), APP_ROLE).await.expect("migrates");
+        assert_eq!(database.dump().await, before);
+        let TokenUse::Valid(used) = store.use_token(&hash).await.expect("answers") else { panic!("it holds") };
+        assert_eq!(TokenRecord { last_used_at: None, ..used }, token);
+        assert_eq!(store.schedules().await.expect("answers"), [schedule]);
+    });
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test stands in for the command line")]
+fn the_scope(tenant: TenantId) -> TenantScope {
+    TenantScope::assume(tenant)
 }
 
 #[test]
