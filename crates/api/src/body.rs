@@ -10,10 +10,11 @@ use http::header;
 use lastseen_model::suggest::nearest;
 use lastseen_model::{TenantId, Tenants};
 use lastseen_store::Change;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use utoipa::openapi::{RefOr, Schema};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Type};
+use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::parameter::shown;
@@ -164,6 +165,36 @@ impl TenantsAsked {
     }
 }
 
+impl PartialSchema for TenantsAsked {
+    fn schema() -> RefOr<Schema> {
+        let all = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["all"]));
+        let some = ArrayBuilder::new().items(Ref::from_schema_name(TenantId::name())).min_items(Some(1)).max_items(Some(TENANTS_MAX));
+        let about = "`all`, those that come later too, or an array of ids.";
+        Schema::from(OneOfBuilder::new().item(all).item(some).description(Some(about)).build()).into()
+    }
+}
+
+impl ToSchema for TenantsAsked {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((TenantId::name().into_owned(), TenantId::schema()));
+    }
+}
+
+/// A whole number. JSON knows one kind of number, so `25.0` is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Whole(pub(crate) u32);
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = serde_json::Number::deserialize(deserializer)?;
+        let whole = number.as_u64().or_else(|| {
+            let text = format!("{:.0}", number.as_f64().filter(|number| number.fract() == 0.0)?);
+            text.parse().ok()
+        });
+        whole.and_then(|whole| u32::try_from(whole).ok()).map(Self).ok_or_else(|| D::Error::custom("no whole number"))
+    }
+}
+
 /// Reads a field that is text and stands for more.
 pub(crate) fn field<T: FromStr<Err: Display>>(pointer: &'static str, text: &str) -> Result<T, Problem> {
     text.parse().map_err(|error| Problem::body(pointer, format!("{error}")))
@@ -171,9 +202,8 @@ pub(crate) fn field<T: FromStr<Err: Display>>(pointer: &'static str, text: &str)
 
 /// A text for people, on one line, between one and so many characters.
 pub(crate) fn line(pointer: &'static str, text: &str, most: usize) -> Result<String, Problem> {
-    let text = text.trim();
-    let fits = (1..=most).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-    if fits { Ok(text.to_owned()) } else { Err(Problem::body(pointer, format!("must be 1 to {most} characters on one line"))) }
+    let fits = (1..=most).contains(&text.chars().count()) && !text.chars().any(char::is_control) && !text.trim().is_empty();
+    if fits { Ok(text.trim().to_owned()) } else { Err(Problem::body(pointer, format!("must be 1 to {most} characters on one line"))) }
 }
 
 #[cfg(test)]
@@ -206,6 +236,35 @@ mod tests {
         let expected = Problem::body(place.to_owned(), detail.to_owned());
         let expected = if detail.starts_with("this") { expected.next("see what it takes in /openapi.json") } else { expected };
         assert_eq!(problem, expected);
+    }
+
+    #[rstest]
+    #[case("25", Some(25))]
+    #[case("25.0", Some(25))]
+    #[case("2.5e1", Some(25))]
+    #[case("0", Some(0))]
+    #[case("-0.0", None)]
+    #[case("25.5", None)]
+    #[case("-1", None)]
+    #[case("4294967295", Some(u32::MAX))]
+    #[case("4294967296", None)]
+    #[case("1e300", None)]
+    #[case("\"25\"", None)]
+    fn a_whole_number_is_one_however_it_is_written(#[case] text: &str, #[case] expected: Option<u32>) {
+        assert_eq!(serde_json::from_str::<Whole>(text).ok().map(|Whole(number)| number), expected);
+    }
+
+    #[rstest]
+    #[case("a", Some("a"))]
+    #[case(" a b ", Some("a b"))]
+    #[case("", None)]
+    #[case("  ", None)]
+    #[case("a\n", None)]
+    #[case("\ta", None)]
+    #[case("12345", Some("12345"))]
+    #[case("123456", None)]
+    fn a_line_has_something_on_it_and_nothing_else(#[case] text: &str, #[case] expected: Option<&str>) {
+        assert_eq!(line("/a", text, 5).ok().as_deref(), expected);
     }
 
     #[test]

@@ -26,6 +26,8 @@ use lastseen_engine::{EngineSettings, Timer};
 use lastseen_store::Store;
 use tokio_util::sync::CancellationToken;
 
+use crate::oidc::Oidc;
+
 pub use authority::{Authenticated, Who};
 pub use problem::Code;
 pub use router::router;
@@ -37,6 +39,8 @@ pub struct Api {
     pub store: Arc<dyn Store>,
     /// The terms on which runs are asked for.
     pub engine: EngineSettings,
+    /// The issuer whose bearer tokens are taken beside Lastseen's own; none where there is none.
+    pub oidc: Option<Arc<Oidc>>,
     /// How event streams and time limits wait.
     pub timer: Arc<dyn Timer>,
     /// Fires when the process is to end: the API is no longer ready, and event streams close.

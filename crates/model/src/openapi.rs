@@ -33,7 +33,7 @@ macro_rules! texts {
 
 fn guid() -> ObjectBuilder {
     // The parser takes the hyphenated form alone, and not the GUID of zeroes.
-    const GUID: &str = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$";
+    const GUID: &str = "^(?!0{8}-0{4}-0{4}-0{4}-0{12}$)[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$";
     text().format(Some(SchemaFormat::Custom("uuid".to_owned()))).pattern(Some(GUID))
 }
 
@@ -41,8 +41,8 @@ fn key() -> ObjectBuilder {
     text().pattern(Some("^[A-Za-z][A-Za-z0-9 -]{0,63}$"))
 }
 
-fn hash() -> ObjectBuilder {
-    text().pattern(Some("^[0-9a-f]{64}$"))
+fn hash(digits: u32) -> ObjectBuilder {
+    text().pattern(Some(format!("^[0-9a-f]{{{digits}}}$")))
 }
 
 texts! {
@@ -53,8 +53,8 @@ texts! {
     ScheduleId: "A schedule.", guid();
     PolicyType: "A key of the registry of policy types.", key();
     Category: "A group of policy types.", key();
-    SelectionHash: "SHA-256 of a selection's canonical text.", hash();
-    ContractHash: "How a type is listed, in a hash.", hash();
+    SelectionHash: "SHA-256 of a selection's canonical text.", hash(64);
+    ContractHash: "How a type is listed, in a hash.", hash(32);
     ExternalId: "Graph's id of an item.", text().min_length(Some(1)).max_length(Some(EXTERNAL_ID_MAX_BYTES));
     Cloud: "One of Microsoft's clouds.", text().enum_values(Some(Cloud::ALL.iter().map(|cloud| cloud.as_str())));
     ClientId: "The id of an app registration.", text().pattern(Some("^[A-Za-z0-9-]{1,64}$"));

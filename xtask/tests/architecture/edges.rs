@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_backend_or_the_simulator_in_the_core_is_for_its_tests_only() {
-        for from in ["lastseen-model", "lastseen-contracts", "lastseen-graph", "lastseen-store", "lastseen-engine"] {
+        for from in ["lastseen-model", "lastseen-contracts", "lastseen-graph", "lastseen-store", "lastseen-engine", "lastseen-api"] {
             for to in FOR_TESTS {
                 assert!(judge(from, to, false).is_some(), "{from} -> {to}");
                 assert_eq!(judge(from, to, true), None, "{from} -> {to} in tests");

@@ -54,9 +54,10 @@ impl Caller {
         if self.authority().on_all() >= Some(role) { Ok(()) } else { Err(forbidden(role, "on all tenants")) }
     }
 
-    /// Whether they have this role on each of these tenants.
+    /// Whether they have this role on each of these tenants. Of no tenants only whoever has it on all may say what becomes.
     pub(crate) fn on_each(&self, tenants: &Tenants, role: Role) -> Result<(), Problem> {
-        if self.authority().on_each(tenants) >= Some(role) { Ok(()) } else { Err(forbidden(role, "on each of its tenants")) }
+        let has = self.authority().on_all().max(self.authority().on_each(tenants));
+        if has >= Some(role) { Ok(()) } else { Err(forbidden(role, "on each of its tenants")) }
     }
 }
 

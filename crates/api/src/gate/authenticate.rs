@@ -47,7 +47,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// Who showed a token; none where it does not hold.
 async fn who(app: &App, shown: &str) -> Result<Option<Authenticated>, Problem> {
-    let Some(hash) = token::hash(shown) else { return Ok(None) };
+    let Some(hash) = token::hash(shown) else { return Ok(known_to_the_issuer(app, shown).await) };
     match app.api.store.use_token(&hash).await? {
         TokenUse::Valid(record) => {
             let authority = Authority::new([Grant { role: record.role, tenants: record.tenants }]);
@@ -56,6 +56,17 @@ async fn who(app: &App, shown: &str) -> Result<Option<Authenticated>, Problem> {
         refused @ (TokenUse::Expired | TokenUse::Revoked | TokenUse::Unknown) => {
             tracing::info!(?refused, "a token was refused");
             Ok(None)
+        }
+    }
+}
+
+/// Whom the configured issuer answers for; none where it does not, and where there is no issuer.
+async fn known_to_the_issuer(app: &App, shown: &str) -> Option<Authenticated> {
+    match app.api.oidc.as_ref()?.authority(shown).await {
+        Ok(authenticated) => Some(authenticated),
+        Err(refusal) => {
+            tracing::info!(code = refusal.code(), "a token of the issuer was refused");
+            None
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use lastseen_contracts::Registry;
 use lastseen_model::{Category, Confidence, PolicyType, Role, Selection, SelectionError, SelectionHash, TenantId};
-use lastseen_store::TenantRecord;
+use lastseen_store::{Cursor, TenantRecord};
 use utoipa::openapi::KnownFormat;
 use utoipa::openapi::SchemaFormat;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
@@ -109,6 +109,12 @@ pub(crate) async fn page_of_tenants(
     tenants.truncate(limit);
     let next = tenants.last().filter(|_| more).map(|record| record.tenant_id);
     Ok((tenants, next))
+}
+
+/// Where a query goes on.
+pub(crate) fn cursor(query: &Query) -> Result<Option<Cursor>, Problem> {
+    let text: Option<String> = query.one(&CURSOR)?;
+    text.map(|text| text.parse().map_err(|_| Problem::new(Code::InvalidCursor).field(CURSOR.name))).transpose()
 }
 
 /// The types and categories that a query names, each known to the registry.

@@ -5,6 +5,7 @@ mod common;
 mod items;
 mod missing;
 mod runs;
+mod schedules;
 mod selections;
 mod service;
 mod status;
@@ -28,6 +29,7 @@ pub(crate) fn all() -> Vec<Endpoint> {
         acknowledgement::endpoints(),
         missing::endpoints(),
         status::endpoints(),
+        schedules::endpoints(),
         tokens::endpoints(),
     ]
     .into_iter()

@@ -55,6 +55,8 @@ codes! {
     NameTaken "name_taken" CONFLICT "another one has this name";
     BodyTooLarge "body_too_large" PAYLOAD_TOO_LARGE "the body is larger than any request needs";
     UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "the body is not said to be JSON";
+    InvalidCursor "invalid_cursor" UNPROCESSABLE_ENTITY "the cursor is not one that Lastseen gave out; begin without one";
+    ConflictingParameters "conflicting_parameters" UNPROCESSABLE_ENTITY "two parameters contradict each other; `field` names one of them";
     InvalidSelection "invalid_selection" UNPROCESSABLE_ENTITY "the selection names what is not there, or selects nothing";
     InvalidCadence "invalid_cadence" UNPROCESSABLE_ENTITY "the schedule's times or its time zone can't be understood";
     NoSuchTenant "no_such_tenant" UNPROCESSABLE_ENTITY "a tenant that the body names is not known, or is none of the caller's";

@@ -9,7 +9,11 @@ mod operations;
 mod paging;
 mod problems;
 mod reference;
+mod schedules;
+mod starts;
 mod support;
 mod timer;
 mod tokens;
+#[cfg(feature = "try-page")]
+mod try_page;
 mod twins;

@@ -5,17 +5,21 @@ use std::collections::BTreeSet;
 use axum::body::Body;
 use http::{Method, Request};
 use lastseen_api::openapi;
-use lastseen_model::{Role, RunId, TenantId, Tenants, TokenId};
+use lastseen_model::{Role, RunId, ScheduleId, TenantId, Tenants, TokenId};
 use serde_json::Value;
 
-use crate::support::{CONFIGURATION, MISSING, UNKNOWN, World, asking, telling, tenant};
+use crate::support::{CONFIGURATION, MISSING, UNKNOWN, World, asking, only, telling, tenant};
 
 /// What a request is about.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
     pub(crate) tenant: TenantId,
     pub(crate) run: RunId,
+    /// A run that waits for a worker.
+    pub(crate) waiting: RunId,
     pub(crate) item: String,
+    /// A schedule for this tenant alone.
+    pub(crate) schedule: ScheduleId,
     pub(crate) token: TokenId,
 }
 
@@ -24,14 +28,16 @@ impl Target {
     pub(crate) async fn of(world: &World, number: u8) -> Self {
         let run = world.newest_run(number).await;
         let (_, record) = world.token_and_record(Role::Reader, Tenants::All).await;
-        Self { tenant: tenant(number), run, item: MISSING.to_owned(), token: record.token_id }
+        let schedule = world.schedule(only(number)).await;
+        let waiting = world.queued(number).await;
+        Self { tenant: tenant(number), run, waiting, item: MISSING.to_owned(), schedule, token: record.token_id }
     }
 
     /// Nothing that exists.
     pub(crate) fn nothing() -> Self {
         let id = "01234567-0000-7000-8000-0123456789ab";
-        let (run, token) = (id.parse().expect("an id"), id.parse().expect("an id"));
-        Self { tenant: tenant(UNKNOWN), run, item: "no-such-item".to_owned(), token }
+        let (run, schedule, token) = (id.parse().expect("an id"), id.parse().expect("an id"), id.parse().expect("an id"));
+        Self { tenant: tenant(UNKNOWN), run, waiting: run, item: "no-such-item".to_owned(), schedule, token }
     }
 
     fn tenant(&self, rest: &str) -> String {
@@ -40,6 +46,10 @@ impl Target {
 
     fn run(&self, rest: &str) -> String {
         self.tenant(&format!("/runs/{}{rest}", self.run))
+    }
+
+    fn schedule(&self) -> String {
+        format!("/v1/schedules/{}", self.schedule)
     }
 
     fn item(&self, rest: &str) -> String {
@@ -66,9 +76,13 @@ pub(crate) enum About {
     Tenant,
     /// Something that a tenant has.
     ThingOfTenant,
+    /// A schedule, which covers a tenant.
+    Schedule,
+    /// A tenant that the body names.
+    TenantInBody,
 }
 
-use About::{Nothing, Tenant, ThingOfTenant};
+use About::{Nothing, Schedule, Tenant, TenantInBody, ThingOfTenant};
 
 /// Every operation. What takes a tenant away comes last.
 pub(crate) const ROWS: &[Row] = &[
@@ -87,6 +101,16 @@ pub(crate) const ROWS: &[Row] = &[
     Row { id: "list_runs", about: Tenant, request: |target| asking(Method::GET, &target.tenant("/runs")) },
     Row { id: "show_run", about: ThingOfTenant, request: |target| asking(Method::GET, &target.run("")) },
     Row { id: "watch_run", about: ThingOfTenant, request: |target| asking(Method::GET, &target.run("/events")) },
+    Row {
+        id: "start_run",
+        about: Tenant,
+        request: |target| telling(Method::POST, &target.tenant("/runs"), r#"{"selection":{"categories":["Compliance"]}}"#),
+    },
+    Row {
+        id: "cancel_run",
+        about: ThingOfTenant,
+        request: |target| asking(Method::POST, &target.tenant(&format!("/runs/{}/cancel", target.waiting))),
+    },
     Row { id: "list_items", about: Tenant, request: |target| asking(Method::GET, &target.tenant("/items")) },
     Row { id: "explain_item", about: ThingOfTenant, request: |target| asking(Method::GET, &target.item("")) },
     Row { id: "list_missing", about: Tenant, request: |target| asking(Method::GET, &target.tenant("/missing")) },
@@ -97,6 +121,18 @@ pub(crate) const ROWS: &[Row] = &[
         request: |target| telling(Method::PUT, &target.item("/acknowledgement"), r#"{"note":"retired"}"#),
     },
     Row { id: "unacknowledge_item", about: ThingOfTenant, request: |target| asking(Method::DELETE, &target.item("/acknowledgement")) },
+    Row { id: "list_schedules", about: Nothing, request: |_| asking(Method::GET, "/v1/schedules") },
+    Row { id: "show_schedule", about: Schedule, request: |target| asking(Method::GET, &target.schedule()) },
+    Row { id: "pause_schedule", about: Schedule, request: |target| telling(Method::PATCH, &target.schedule(), r#"{"paused":true}"#) },
+    Row { id: "remove_schedule", about: Schedule, request: |target| asking(Method::DELETE, &target.schedule()) },
+    Row {
+        id: "add_schedule",
+        about: TenantInBody,
+        request: |target| {
+            let body = format!(r#"{{"name":"hourly","cron":"@hourly","tenants":["{}"]}}"#, target.tenant);
+            telling(Method::POST, "/v1/schedules", &body)
+        },
+    },
     Row { id: "list_tokens", about: Nothing, request: |_| asking(Method::GET, "/v1/tokens") },
     Row {
         id: "create_token",
@@ -119,12 +155,18 @@ fn every_operation_of_the_description_has_a_row_and_every_row_is_described() {
 }
 
 #[test]
-fn a_row_is_about_a_tenant_where_its_path_names_one() {
+fn a_row_is_about_what_its_path_names() {
     let target = Target::nothing();
     for row in ROWS {
         let path = (row.request)(&target).uri().path().to_owned();
-        assert_eq!(path.contains(&target.tenant.to_string()), row.about != Nothing, "{}", row.id);
-        let thing = path.contains(&target.run.to_string()) || path.contains(&target.item);
-        assert_eq!(thing && row.about != Nothing, row.about == ThingOfTenant, "{}", row.id);
+        let names = |part: &str| path.contains(part);
+        let thing = names(&format!("/runs/{}", target.run)) || names(&target.item);
+        let about = match (names(&target.tenant.to_string()), thing, names(&target.schedule())) {
+            (true, true, _) => ThingOfTenant,
+            (true, false, _) => Tenant,
+            (false, _, true) => Schedule,
+            (false, _, false) => Nothing,
+        };
+        assert!(row.about == about || (row.about, about) == (TenantInBody, Nothing), "{}: {:?}", row.id, row.about);
     }
 }

@@ -12,12 +12,12 @@ use lastseen_api::{Api, router};
 use lastseen_contracts::{Paging, Registry};
 use lastseen_engine::{EngineSettings, token};
 use lastseen_model::{
-    Ending, ExternalId, Guard, Limits, Observation, OnLimit, PageEnd, PolicyType, Role, RunId, Selection, TenantId, Tenants, Trigger,
-    WorkerId,
+    Ending, ExternalId, Guard, Limits, Observation, OnLimit, PageEnd, PolicyType, Role, RunId, ScheduleId, Selection, TenantId, Tenants,
+    Trigger, WorkerId,
 };
 use lastseen_store::{
-    ClaimTerms, ClaimedRun, DatabaseClock, EnqueueTerms, FinishRun, ListingPage, ManualClock, NewRun, NewToken, PageRecord, RegistryType,
-    RunDetail, ScopedType, Start, Store, TenantChange, TenantScope, TokenRecord, Traffic,
+    ClaimTerms, ClaimedRun, DatabaseClock, EnqueueTerms, FinishRun, ListingPage, ManualClock, NewRun, NewSchedule, NewToken, PageRecord,
+    RegistryType, RunDetail, ScopedType, Start, Store, TenantChange, TenantScope, TokenRecord, Traffic,
 };
 use lastseen_store_sqlite::SqliteStore;
 use secrecy::ExposeSecret;
@@ -119,7 +119,7 @@ impl World {
 
     fn over(store: Arc<dyn Store>, clock: ManualClock, folder: TempDir) -> Self {
         let (timer, drain) = (Arc::new(HandTimer::new()), CancellationToken::new());
-        let api = Api { store: store.clone(), engine: EngineSettings::default(), timer: timer.clone(), drain: drain.clone() };
+        let api = Api { store: store.clone(), engine: EngineSettings::default(), oidc: None, timer: timer.clone(), drain: drain.clone() };
         Self { router: router(api), store, clock, timer, drain, folder }
     }
 
@@ -199,6 +199,20 @@ impl World {
         let terms = EnqueueTerms { guard: Guard::default(), limits: Limits::default() };
         self.store.enqueue_run(&scope(number), &run, &terms).await.expect("it waits");
         run.run_id
+    }
+
+    /// A schedule for these tenants.
+    pub(crate) async fn schedule(&self, tenants: Tenants) -> ScheduleId {
+        let new = NewSchedule {
+            schedule_id: lastseen_engine::new_schedule_id(),
+            name: format!("nightly-{}", lastseen_engine::unique_suffix()),
+            cron: "0 3 * * *".to_owned(),
+            time_zone: "UTC".to_owned(),
+            jitter_secs: 0,
+            selection: selection(),
+            tenants,
+        };
+        self.store.add_schedule(&new).await.expect("a schedule").schedule_id
     }
 
     /// The newest run of a tenant.

@@ -87,6 +87,7 @@ impl Whole {
             selection: Selection::default(),
             trigger: Trigger::Manual,
             on_limit: OnLimit::Skip,
+            start_key: None,
             pending_for: Duration::from_hours(1),
         };
         let terms = ClaimTerms {

@@ -45,7 +45,7 @@ pub(super) fn endpoint() -> Endpoint {
 #[serde(deny_unknown_fields)]
 struct Note {
     /// At most 1,000 characters.
-    #[schema(max_length = 1000)]
+    #[schema(max_length = 1000, pattern = r"^[^\x00-\x08\x0b-\x1f\x7f-\x9f]*$")]
     note: String,
 }
 

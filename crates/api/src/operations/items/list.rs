@@ -9,9 +9,9 @@ use utoipa::ToSchema;
 use crate::answer::Answer;
 use crate::gate::Tenant;
 use crate::operation::{Endpoint, Gives, Needs, Operation};
-use crate::operations::common::{CATEGORIES, CURSOR, LIMIT, TYPES, names, optional, searched, text, time};
+use crate::operations::common::{CATEGORIES, CURSOR, LIMIT, TYPES, cursor, names, optional, searched, text, time};
 use crate::parameter::{Parameter, Query};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::shared::App;
 
 const PLATFORM: Parameter = optional("platform", "Only of this platform, whatever the case.", text);
@@ -28,6 +28,7 @@ const OPERATION: Operation = Operation {
     example: "\"$HOST/v1/tenants/$TENANT_ID/items?type=deviceConfiguration&search=baseline\"",
     parameters: &[TYPES, CATEGORIES, PLATFORM, SEARCH, NOT_SEEN_SINCE, CURSOR, LIMIT],
     gives: &[Gives::found::<ItemList>("A page of them.")],
+    refuses: &[Code::InvalidCursor],
     ..Operation::NONE
 };
 
@@ -54,7 +55,7 @@ async fn handle(State(app): State<App>, tenant: Tenant, query: Query) -> Result<
         platform: searched(&query, &PLATFORM)?.map(|platform| platform.to_lowercase()),
         search: searched(&query, &SEARCH)?,
         not_seen_since: query.time(&NOT_SEEN_SINCE)?,
-        after: query.one(&CURSOR)?,
+        after: cursor(&query)?,
         limit: query.limit(&LIMIT)?,
     };
     let ItemPage { items, next_cursor } = app.api.store.items(&tenant.scope, &asked).await?;

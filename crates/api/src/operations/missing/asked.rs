@@ -5,7 +5,7 @@ use lastseen_store::{Store, TenantScope};
 
 use crate::operations::common::{CATEGORIES, SELECTION, TYPES, names, one_of, optional};
 use crate::parameter::{Parameter, Query};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// Which run the answer refers to.
 pub(super) const REFERENCE: Parameter = optional(
@@ -29,7 +29,8 @@ pub(super) async fn selection(
     };
     if !types.is_empty() || !categories.is_empty() {
         let detail = format!("`{}` names a selection, and so do `{}` and `{}`", SELECTION.name, TYPES.name, CATEGORIES.name);
-        return Err(Problem::parameter(SELECTION.name, detail).next("leave one of them out"));
+        let conflict = Problem::new(Code::ConflictingParameters).detail(detail).field(SELECTION.name);
+        return Err(conflict.next("leave one of them out"));
     }
     let used = store.selections(scope).await?;
     Ok((hash, used.into_iter().find(|record| record.selection_hash == hash).map(|record| record.selection_payload)))

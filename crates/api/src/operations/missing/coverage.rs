@@ -12,7 +12,7 @@ use crate::gate::Tenant;
 use crate::operation::{Endpoint, Gives, Needs, Operation};
 use crate::operations::common::{CATEGORIES, SELECTION, TYPES};
 use crate::parameter::Query;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::shared::App;
 
 const OPERATION: Operation = Operation {
@@ -24,6 +24,7 @@ const OPERATION: Operation = Operation {
     example: "$HOST/v1/tenants/$TENANT_ID/coverage",
     parameters: &[SELECTION, TYPES, CATEGORIES, REFERENCE],
     gives: &[Gives::found::<CoverageAnswer>("Each type of the reference run.")],
+    refuses: &[Code::ConflictingParameters],
     ..Operation::NONE
 };
 

@@ -10,9 +10,9 @@ use super::asked::{REFERENCE, reference, selection};
 use crate::answer::Answer;
 use crate::gate::Tenant;
 use crate::operation::{Endpoint, Gives, Needs, Operation};
-use crate::operations::common::{CATEGORIES, CONFIDENCE, CURSOR, LIMIT, SELECTION, TYPES, optional, switch, time};
+use crate::operations::common::{CATEGORIES, CONFIDENCE, CURSOR, LIMIT, SELECTION, TYPES, cursor, optional, switch, time};
 use crate::parameter::{Parameter, Query};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::shared::App;
 
 const SINCE: Parameter = optional("since", "Only those missing since this time or later.", time);
@@ -30,6 +30,7 @@ const OPERATION: Operation = Operation {
     example: "\"$HOST/v1/tenants/$TENANT_ID/missing?confidence=high\"",
     parameters: &[SELECTION, TYPES, CATEGORIES, REFERENCE, CONFIDENCE, SINCE, ACKNOWLEDGED, CURSOR, LIMIT],
     gives: &[Gives::found::<MissingPage>("A page of them.")],
+    refuses: &[Code::ConflictingParameters, Code::InvalidCursor],
     ..Operation::NONE
 };
 
@@ -80,7 +81,7 @@ async fn handle(State(app): State<App>, tenant: Tenant, query: Query) -> Result<
         confidence: query.one(&CONFIDENCE)?,
         since: query.time(&SINCE)?,
         acknowledged: query.switch(&ACKNOWLEDGED)?,
-        after: query.one(&CURSOR)?,
+        after: cursor(&query)?,
         limit: query.limit(&LIMIT)?,
     };
     let answer = match app.api.store.missing(&tenant.scope, &asked).await? {

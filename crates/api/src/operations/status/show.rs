@@ -11,6 +11,7 @@ use crate::answer::Answer;
 use crate::authority::Caller;
 use crate::operation::{Endpoint, Gives, Needs, Operation};
 use crate::operations::common::{LIMIT, optional, switch};
+use crate::operations::schedules::seen_by;
 use crate::parameter::{Parameter, Query};
 use crate::problem::Problem;
 use crate::shared::App;
@@ -44,7 +45,8 @@ async fn handle(State(app): State<App>, caller: Caller, query: Query) -> Result<
     let state = app.api.store.fleet_state(&theirs).await?;
     let mut tenants = app.api.store.tenants().await?;
     tenants.retain(|tenant| theirs.has(tenant.tenant_id));
-    let mut status = judge(state, &tenants, &[], stale_after);
+    let schedules = seen_by(&app, &caller).await?;
+    let mut status = judge(state, &tenants, &schedules, stale_after);
     status.selections.retain(|selection| !attention || selection.health != Health::Fresh);
     status.selections.truncate(limit);
     status.tenants_without_runs.truncate(limit);

@@ -5,14 +5,14 @@ use std::time::Duration;
 use axum::extract::State;
 use http::StatusCode;
 use lastseen_engine::token;
-use lastseen_model::{Role, Tenants};
+use lastseen_model::Role;
 use lastseen_store::{NewToken, StoreError, TOKEN_NAME_MAX_CHARS, TokenRecord};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::answer::Answer;
-use crate::body::{Body, TenantsAsked, line};
+use crate::body::{Body, TenantsAsked, Whole, line};
 use crate::operation::{Endpoint, Gives, Needs, Operation, Takes, schema_of};
 use crate::problem::{Code, Problem};
 use crate::shared::App;
@@ -49,16 +49,16 @@ pub(super) fn endpoint() -> Endpoint {
 #[serde(deny_unknown_fields)]
 struct TokenToBe {
     /// What it is for, 1 to 100 characters on one line.
-    #[schema(min_length = 1, max_length = 100, pattern = r"^\S")]
+    #[schema(min_length = 1, max_length = 100, pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$")]
     name: String,
     /// What its holder may do.
     role: Role,
     /// To which tenants.
-    #[schema(value_type = Tenants)]
     tenants: TenantsAsked,
     /// For how many seconds it is good; 90 days where nothing is said, two years at most.
-    #[schema(minimum = 60, maximum = 63_244_800)]
-    expires_in_secs: Option<u32>,
+    #[serde(default)]
+    #[schema(value_type = Option<u32>, minimum = 60, maximum = 63_244_800)]
+    expires_in_secs: Option<Whole>,
 }
 
 /// A token, with its secret.
@@ -80,7 +80,7 @@ fn shown_once<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::
 async fn handle(State(app): State<App>, Body(asked): Body<TokenToBe>) -> Result<Answer, Problem> {
     let name = line("/name", &asked.name, TOKEN_NAME_MAX_CHARS)?;
     let tenants = asked.tenants.read("/tenants")?;
-    let expires_in = asked.expires_in_secs.map_or(EXPIRES_IN_DEFAULT, |seconds| Duration::from_secs(seconds.into()));
+    let expires_in = asked.expires_in_secs.map_or(EXPIRES_IN_DEFAULT, |Whole(seconds)| Duration::from_secs(seconds.into()));
     if !(Duration::from_mins(1)..=EXPIRES_IN_MAX).contains(&expires_in) {
         return Err(Problem::body("/expires_in_secs", format!("must be from 60 to {}", EXPIRES_IN_MAX.as_secs())));
     }
