@@ -1,5 +1,6 @@
 //! The command line's words.
 
+mod diff;
 mod doctor;
 mod runs;
 mod schedule;
@@ -18,6 +19,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use lastseen_model::listing::UnknownWord;
 use lastseen_model::{Confidence, ExternalId, PolicyType, Reference, SelectionHash, TenantId};
 
+pub(crate) use self::diff::Diff;
 pub(crate) use self::doctor::Doctor;
 pub(crate) use self::runs::{Runs, RunsCommand};
 pub(crate) use self::schedule::{AddSchedule, ScheduleCommand};
@@ -198,6 +200,15 @@ Examples:
     /// One item over the runs, as a strip: when it was seen, when not, and since when it is gone
     #[command(after_help = "Example:\n  lastseen timeline deviceCompliancePolicy 5f1c7e0a-9a75-4f52-8e55-0c3a4a3f9b11")]
     Timeline(Timeline),
+    /// What became of the items between two runs of one selection: appeared, gone, reappeared, changed
+    #[command(after_help = "\
+Examples:
+  lastseen diff 018d2f40 0192f3c1
+  lastseen diff 018d2f40 0192f3c1 --kind gone --confidence high
+  lastseen diff 018d2f40 0192f3c1 --all           each one with low confidence too, instead of how many there are
+
+The runs in any order: the older is the one that was claimed first. Exit code 0, whatever the difference.")]
+    Diff(Diff),
     /// List the policy types: category, path, permission, and which are off unless named
     Types,
     /// Print the canonical text and the hash of a selection

@@ -60,6 +60,11 @@ impl OrdinalBitmap {
         full + u64::from(rest.count_ones())
     }
 
+    /// An ordinal that is greater than every one in the set, by less than eight more than it need be.
+    pub fn end(&self) -> Ordinal {
+        u32::try_from(self.0.len()).map_or(Ordinal::MAX, |bytes| bytes.saturating_mul(8))
+    }
+
     /// Those that are not in `other`.
     #[must_use]
     pub fn without(&self, other: &Self) -> Self {
@@ -143,6 +148,8 @@ mod tests {
             let bitmap: OrdinalBitmap = ordinals.iter().copied().collect();
             prop_assert_eq!(bitmap.len(), ordinals.len() as u64);
             prop_assert_eq!(bitmap.is_empty(), ordinals.is_empty());
+            let least = ordinals.last().map_or(0, |last| last + 1);
+            prop_assert!((least..least + 8).contains(&bitmap.end()));
             prop_assert_eq!(bitmap.len_below(end), ordinals.range(..end).count() as u64);
             let absent: BTreeSet<u32> = bitmap.absent_below(end).collect();
             prop_assert_eq!(absent, (0..end).filter(|n| !ordinals.contains(n)).collect::<BTreeSet<_>>());

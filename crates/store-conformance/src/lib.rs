@@ -212,6 +212,22 @@ macro_rules! conformance_tests {
                 i27_successors_outlive_the_listings_that_retention_drops
                 each_item_of_a_page_has_its_own_and_an_explanation_says_the_same
             }
+            diff {
+                i07_one_gone_and_one_come_is_exactly_one_gone_and_one_appeared
+                the_run_that_was_claimed_first_is_the_older_whatever_order_they_are_named_in
+                a_run_held_against_itself_has_no_changes
+                what_was_known_when_the_older_run_was_claimed_has_reappeared_and_all_else_appeared
+                a_field_that_came_to_differ_between_the_two_sightings_is_a_change
+                i31_a_new_contract_version_is_no_change
+                i01_where_the_newer_listing_is_not_complete_nothing_is_gone_for_certain
+                what_came_after_a_listing_that_was_not_complete_may_have_been_there
+                i24_an_id_that_a_run_passed_over_as_another_type_neither_went_nor_came_for_certain
+                i27_a_dropped_listing_is_told_as_dropped_and_never_as_no_difference
+                i24_what_is_gone_from_a_listing_whose_base_was_dropped_is_never_certain
+                a_type_that_one_run_did_not_cover_is_told_as_not_in_scope
+                pages_and_filters_narrow_the_changes_and_never_the_counts
+                runs_that_cannot_be_held_against_each_other_say_why
+            }
             standing {
                 a_selection_stands_with_its_newest_run_its_latest_completed_one_and_its_latest_success
                 a_selection_that_never_ended_well_has_neither_a_completed_run_nor_a_success

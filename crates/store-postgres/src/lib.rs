@@ -11,6 +11,7 @@
 mod about;
 mod cancel;
 mod catalogue;
+mod diff;
 mod error;
 mod explain;
 mod finish;
@@ -42,8 +43,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, ScheduleId, Tenants, TokenHash, TokenId};
 use lastseen_store::{
-    About, Acknowledgement, Advance, Advanced, Cancelled, Claim, ClaimTerms, DatabaseClock, DueSchedules, EnqueueTerms, Enqueued,
-    Explanation, FinishRun, FleetState, ItemPage, ItemQuery, Lease, ListingFailure, Missing, MissingCounts, MissingQuery, NewRun,
+    About, Acknowledgement, Advance, Advanced, Cancelled, Claim, ClaimTerms, DatabaseClock, Diff, DiffQuery, DueSchedules, EnqueueTerms,
+    Enqueued, Explanation, FinishRun, FleetState, ItemPage, ItemQuery, Lease, ListingFailure, Missing, MissingCounts, MissingQuery, NewRun,
     NewSchedule, NewToken, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Renewal, Result, Retention, RunDetail,
     RunLookup, RunQuery, RunRecord, ScheduleRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord, TenantScope,
     TokenRecord, TokenUse,
@@ -214,6 +215,10 @@ impl Store for PostgresStore {
 
     async fn missing_counts(&self, scope: &TenantScope, reference: Reference) -> Result<Vec<MissingCounts>> {
         bounded(missing::missing_counts(self, scope, reference)).await
+    }
+
+    async fn diff(&self, scope: &TenantScope, query: &DiffQuery) -> Result<Diff> {
+        bounded(diff::diff(self, scope, query)).await
     }
 
     async fn explain(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<Option<Explanation>> {

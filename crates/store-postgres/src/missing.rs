@@ -164,6 +164,13 @@ async fn judge(tx: &mut TenantTx, query: &MissingQuery, listings: &[(&PolicyType
 
 /// The missing items of these keys, in their order; a key whose item is not missing in its listing has none.
 pub(crate) async fn read_keys(tx: &mut TenantTx, keys: &[Key], reference: Reference) -> Result<Vec<MissingItem>> {
+    let mut items = read_without_successors(tx, keys, reference).await?;
+    name_successors(tx, &mut items).await?;
+    Ok(items)
+}
+
+/// The same, and no hint of what they may live on as.
+pub(crate) async fn read_without_successors(tx: &mut TenantTx, keys: &[Key], reference: Reference) -> Result<Vec<MissingItem>> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }
@@ -176,7 +183,5 @@ pub(crate) async fn read_keys(tx: &mut TenantTx, keys: &[Key], reference: Refere
             .fetch_all(tx.db())
             .await
             .map_err(of_statement)?;
-    let mut items = rows.into_iter().map(MissingItem::try_from).collect::<Result<Vec<_>>>()?;
-    name_successors(tx, &mut items).await?;
-    Ok(items)
+    rows.into_iter().map(MissingItem::try_from).collect()
 }

@@ -169,14 +169,24 @@ async fn judge(db: &mut SqliteConnection, scope: &TenantScope, query: &MissingQu
 
 /// The missing items of these keys, by type and id; a key whose item is not missing in its listing has none.
 pub(crate) async fn read_keys(db: &mut SqliteConnection, tenant: &str, keys: &[Key], reference: Reference) -> Result<Vec<MissingItem>> {
-    let keys = serde_json::to_string(keys).map_err(|error| StoreError::Refused(error.into()))?;
-    let rows = sqlx::query_file_as!(MissingRow, "src/sql/missing_page.sql", tenant, keys, reference == Reference::LatestComplete)
-        .fetch_all(&mut *db)
-        .await
-        .map_err(of_statement)?;
-    let mut items = rows.into_iter().map(MissingItem::try_from).collect::<Result<Vec<_>>>()?;
+    let mut items = read_without_successors(db, tenant, keys, reference).await?;
     name_successors(db, tenant, &mut items).await?;
     Ok(items)
+}
+
+/// The same, and no hint of what they may live on as.
+pub(crate) async fn read_without_successors(
+    db: &mut SqliteConnection,
+    tenant: &str,
+    keys: &[Key],
+    reference: Reference,
+) -> Result<Vec<MissingItem>> {
+    let keys = serde_json::to_string(keys).map_err(|error| StoreError::Refused(error.into()))?;
+    let rows = sqlx::query_file_as!(MissingRow, "src/sql/missing_page.sql", tenant, keys, reference == Reference::LatestComplete)
+        .fetch_all(db)
+        .await
+        .map_err(of_statement)?;
+    rows.into_iter().map(MissingItem::try_from).collect()
 }
 
 #[cfg(test)]

@@ -166,8 +166,10 @@ pub struct DiffItem {
     pub platform: Option<String>,
     /// What became of it.
     pub change: ChangeKind,
-    /// How far that can be trusted. What is gone is judged as what is missing would be if the newer run were the reference; what
-    /// appeared or reappeared is low where the older run's listing was not complete, so that it may have been there; what changed is high.
+    /// How far that can be trusted. What is gone is judged as what is missing would be if the newer run were the reference; where
+    /// retention has dropped what that run's listing was measured against, the guard against mass disappearance counts as tripped.
+    /// What appeared or reappeared is low where it may have been there all along: the older run's listing was not complete, or it
+    /// reappeared and that run had seen its id under a type outside its scope. What changed is high.
     pub confidence: Confidence,
     /// What speaks against it, in the order of the semantics.
     pub reasons: Vec<Reason>,

@@ -12,6 +12,7 @@
 
 mod about;
 mod clock;
+mod comparison;
 mod diff;
 mod error;
 mod fleet;
@@ -33,6 +34,7 @@ use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, Sc
 
 pub use about::{About, AboutPostgres, AboutSqlite, BackendAbout, JournalMode, Walls};
 pub use clock::{DatabaseClock, ManualClock};
+pub use comparison::{Comparison, Listed, NamedRun, Pair, TypeDiff};
 pub use diff::{Diff, DiffAnswer, DiffCounts, DiffItem, DiffListing, DiffQuery, DiffRun, DiffSide};
 pub use error::{OpenProblem, StoreError};
 pub use fleet::{Counted, FleetState, MissingCounts, SelectionState};
@@ -202,6 +204,11 @@ pub trait Store: Send + Sync + 'static {
     /// How much is missing for each selection the tenant has used, by hash, in one snapshot: the numbers of [`Store::missing`] for the
     /// same reference, which no filter changes.
     async fn missing_counts(&self, scope: &TenantScope, reference: Reference) -> Result<Vec<MissingCounts>>;
+
+    /// What became of each item between two completed runs of one selection, in one snapshot: by what each of them saw. How far it can be
+    /// trusted that an item is gone also depends on what was seen since. A listing that retention has dropped is told as such, and says
+    /// nothing.
+    async fn diff(&self, scope: &TenantScope, query: &DiffQuery) -> Result<Diff>;
 
     /// One item and every listing that bears on it, newest first.
     async fn explain(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<Option<Explanation>>;

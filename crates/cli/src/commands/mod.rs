@@ -2,6 +2,7 @@
 
 mod cancel;
 pub(crate) mod demo;
+mod diff;
 mod doctor;
 pub(crate) mod explain;
 pub(crate) mod hash;
@@ -51,6 +52,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Problem> {
         Command::Schedule(args) => with_database(&cli.global, async |app| schedule::run(app, args, &mut screen).await).await,
         Command::Status(args) => with_database(&cli.global, async |app| status::run(app, args, &mut screen).await).await,
         Command::Timeline(args) => with_database(&cli.global, async |app| timeline::run(app, args, &mut screen).await).await,
+        Command::Diff(args) => with_database(&cli.global, async |app| diff::run(app, args, &mut screen).await).await,
         Command::Items(args) => with_database(&cli.global, async |app| items::run(app, args, &mut screen).await).await,
         Command::Selections => with_database(&cli.global, async |app| selections::run(app, &mut screen).await).await,
         Command::Missing(args) => with_database(&cli.global, async |app| missing::run(app, args, &mut screen).await).await,

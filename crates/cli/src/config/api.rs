@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
-use lastseen_api::oidc::{OidcGrant, OidcSettings};
+use lastseen_api::oidc::{Oidc, OidcGrant, OidcSettings};
 use lastseen_api::server::{Security, ServerError, Tls, may_listen};
+use lastseen_engine::Timer;
 use lastseen_model::Tenants;
 
 use super::file::{AllTenants, GrantConfig, OidcConfig, TenantsConfig};
@@ -44,9 +46,12 @@ impl Config {
         Ok(ApiSettings { address, security })
     }
 
-    /// The issuer of OpenID Connect whose tokens are accepted, if there is one.
-    pub(crate) fn oidc_settings(&self) -> Option<OidcSettings> {
-        self.api.oidc.as_ref().map(oidc)
+    /// What knows the tokens of the issuer of OpenID Connect, if there is one.
+    pub(crate) fn oidc(&self, timer: Arc<dyn Timer>) -> Result<Option<Arc<Oidc>>, Problem> {
+        let refused =
+            |error| Problem::usage(format!("[api.oidc]: {error}")).next("docs/configuration.md has every key, and docs/api.md an example");
+        let Some(file) = &self.api.oidc else { return Ok(None) };
+        Ok(Some(Arc::new(Oidc::new(oidc(file), timer).map_err(refused)?)))
     }
 
     fn tls_files(&self) -> Result<Option<(&Path, &Path)>, Problem> {

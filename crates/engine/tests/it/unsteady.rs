@@ -7,10 +7,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, ScheduleId, Tenants, TokenHash, TokenId};
 use lastseen_store::{
-    About, Acknowledgement, Advance, Advanced, Cancelled, Claim, ClaimTerms, DueSchedules, EnqueueTerms, Enqueued, Explanation, FinishRun,
-    FleetState, ItemPage, ItemQuery, Lease, ListingFailure, Missing, MissingCounts, MissingQuery, NewRun, NewSchedule, NewToken,
-    PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Renewal, Result, Retention, RunDetail, RunLookup, RunQuery,
-    RunRecord, ScheduleRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord, TenantScope, TokenRecord, TokenUse,
+    About, Acknowledgement, Advance, Advanced, Cancelled, Claim, ClaimTerms, Diff, DiffQuery, DueSchedules, EnqueueTerms, Enqueued,
+    Explanation, FinishRun, FleetState, ItemPage, ItemQuery, Lease, ListingFailure, Missing, MissingCounts, MissingQuery, NewRun,
+    NewSchedule, NewToken, PageRecord, PageStored, Pruned, QueuedRun, Reaped, RegistryType, Removal, Renewal, Result, Retention, RunDetail,
+    RunLookup, RunQuery, RunRecord, ScheduleRecord, SelectionRecord, Start, Store, StoreError, TenantChange, TenantRecord, TenantScope,
+    TokenRecord, TokenUse,
 };
 use tokio::sync::Semaphore;
 
@@ -225,6 +226,9 @@ impl Store for Unsteady {
     }
     async fn missing_counts(&self, scope: &TenantScope, reference: Reference) -> Result<Vec<MissingCounts>> {
         self.inner.missing_counts(scope, reference).await
+    }
+    async fn diff(&self, scope: &TenantScope, query: &DiffQuery) -> Result<Diff> {
+        self.inner.diff(scope, query).await
     }
     async fn explain(&self, scope: &TenantScope, policy_type: &PolicyType, external_id: &ExternalId) -> Result<Option<Explanation>> {
         self.inner.explain(scope, policy_type, external_id).await

@@ -2,8 +2,8 @@
 
 use lastseen_model::{Ending, ErrorCode, OnLimit, PageEnd, Reference, RunId};
 use lastseen_store::{
-    Acknowledgement, Advance, Advanced, Cancelled, Claim, Enqueued, FinishRun, ItemQuery, Lease, Missing, NewRun, PageRecord, Retention,
-    RunLookup, RunQuery, Start, StoreError, Traffic,
+    Acknowledgement, Advance, Advanced, Cancelled, Claim, Diff, DiffQuery, Enqueued, FinishRun, ItemQuery, Lease, Missing, NewRun,
+    PageRecord, Retention, RunLookup, RunQuery, Start, StoreError, Traffic,
 };
 
 use crate::backend::TestDatabase;
@@ -60,7 +60,14 @@ async fn asks(
     let found = store.find_run(scope, &run.to_string()[20..]).await.expect("an answer");
     let before = store.runs(scope, &RunQuery { before: Some(run), limit: 10, ..RunQuery::default() }).await.expect("runs");
     let claimed = store.claim_run(scope, run, &terms(hash_of)).await.expect("an answer");
+    let own = store.runs(scope, &RunQuery { limit: 1, ..RunQuery::default() }).await.expect("runs").pop().map(|run| run.run_id);
+    let differs = async |runs| {
+        let query = DiffQuery { runs, kinds: Vec::new(), types: Vec::new(), confidence: None, after: None, limit: 10 };
+        let said = store.diff(scope, &query).await.expect("an answer");
+        matches!(said, Diff::NoSuchRun(absent) if absent == run)
+    };
     vec![
+        format!("differs: {} {}", differs([run, run]).await, differs([own.unwrap_or(run), run]).await),
         format!("claims: {}", matches!(claimed, Claim::NoSuchRun)),
         format!(
             "steps: {}",

@@ -4,6 +4,7 @@
 pub(crate) mod about;
 pub(crate) mod answers;
 pub(crate) mod cancel;
+pub(crate) mod diff;
 pub(crate) mod doubts;
 pub(crate) mod guardrails;
 pub(crate) mod isolation;

@@ -1,11 +1,12 @@
 //! Two databases that are told the same answer the same, to the byte.
 
 use lastseen_model::{Reference, Tenants};
-use lastseen_store::{ItemQuery, Missing, MissingQuery, RunQuery, Store, TenantScope};
+use lastseen_store::{Diff, ItemQuery, Missing, MissingQuery, RunQuery, Store, TenantScope};
 use proptest::test_runner::{Config, TestError, TestRunner};
 use proptest::{prop_assert, prop_assert_eq};
 
 use super::database::Database;
+use super::diffs::everything_about;
 use super::ops::{Op, history};
 use super::player::{Played, Player, selections, tenant_of};
 use super::same::same;
@@ -83,6 +84,16 @@ async fn said(store: &dyn Store, scope: &TenantScope) -> Vec<(String, String)> {
             };
             said.push((format!("missing for selection {place} against {reference:?}"), answer));
         }
+    }
+    let completed: Vec<_> = runs.iter().filter(|run| run.status.is_completed()).collect();
+    if let (Some(newest), Some(oldest)) =
+        (completed.first(), completed.iter().rfind(|run| run.selection_hash == completed[0].selection_hash))
+    {
+        let answer = match store.diff(scope, &everything_about([newest.run_id, oldest.run_id])).await.expect("a diff") {
+            Diff::Answer(answer) => json(serde_json::to_string(&answer)),
+            other => format!("{other:?}"),
+        };
+        said.push(("the newest run and the oldest of its selection".to_owned(), answer));
     }
     if let Some(item) = items.items.last() {
         let explained = store.explain(scope, &item.policy_type, &item.external_id).await.expect("an explanation");

@@ -4,6 +4,7 @@ mod command;
 mod compare;
 mod database;
 mod differential;
+mod diffs;
 mod ops;
 mod paths;
 mod player;

@@ -2,6 +2,7 @@
 //! against each other.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use lastseen_model::{
@@ -61,8 +62,8 @@ pub(crate) struct Player<'a> {
     runs_made: u64,
     /// Whose answers may have changed since they were compared.
     pub(super) touched: BTreeSet<u8>,
-    /// How often answers were compared; what is too much to ask each time is asked in turn.
-    pub(super) compares: usize,
+    /// A number that the last move decided: what is too much to ask after every move is chosen by it.
+    pub(super) chance: usize,
 }
 
 /// A result that stops the history when model and database differ.
@@ -85,13 +86,14 @@ impl<'a> Player<'a> {
             rejecting: BTreeSet::new(),
             runs_made: 0,
             touched: BTreeSet::from([0, 1]),
-            compares: 0,
+            chance: 0,
         }
     }
 
     /// Plays one move.
     pub(crate) async fn play(&mut self, op: &Op) -> Played<()> {
         self.pass(TICK);
+        self.chance = chance_of(op);
         match op {
             Op::Sync { tenant, selection, min_items, paths, ending } => self.sync(*tenant, *selection, *min_items, *paths, *ending).await,
             Op::Start { tenant, selection, min_items, wait } => {
@@ -355,6 +357,13 @@ impl<'a> Player<'a> {
         self.tally.effect(&said);
         Ok(said)
     }
+}
+
+/// The same for the same move, in whatever history it stands.
+fn chance_of(op: &Op) -> usize {
+    let mut hasher = DefaultHasher::new();
+    format!("{op:?}").hash(&mut hasher);
+    usize::try_from(hasher.finish() >> 33).unwrap_or_default()
 }
 
 /// The tenant that plays the part.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use lastseen_store::{Renewal, RunRecord};
+use lastseen_store::{DiffSide, Renewal, RunRecord};
 
 use super::command::Effect;
-use crate::model::MissingSaid;
+use crate::model::{DiffSaid, MissingSaid};
 
 /// A missing item of which nothing but an id that its run passed over says that it has another type now.
 pub(crate) const PASSED_OVER: &str = "missing: its id was passed over";
@@ -62,6 +62,27 @@ impl Tally {
             self.met(format!("outcome: {}", row.outcome));
         }
         self.met(format!("reference: {}", said.reference.reference_status));
+    }
+
+    /// Counts what is said of two runs.
+    pub(crate) fn diff(&mut self, said: &DiffSaid) {
+        let said = match said {
+            DiffSaid::NoSuchRun(_) => return self.met("diff: no such run"),
+            DiffSaid::NotCompleted(..) => return self.met("diff: not completed"),
+            DiffSaid::OtherSelections => return self.met("diff: other selections"),
+            DiffSaid::Answer(said) => said,
+        };
+        for listing in &said.listings {
+            if [listing.older, listing.newer].contains(&DiffSide::Dropped) {
+                self.met("diff: a dropped listing");
+            }
+            if listing.counts.changed_since > 0 {
+                self.met("diff: changed since");
+            }
+        }
+        for item in &said.changes {
+            self.met(format!("diff: {} {}", item.change, item.confidence));
+        }
     }
 
     /// Counts what came of a command.
@@ -144,6 +165,18 @@ impl Tally {
             "possible successors: 3",
             "possible successor: under a new id",
             PASSED_OVER,
+            "diff: no such run",
+            "diff: not completed",
+            "diff: other selections",
+            "diff: a dropped listing",
+            "diff: appeared high",
+            "diff: appeared low",
+            "diff: gone high",
+            "diff: gone low",
+            "diff: reappeared high",
+            "diff: reappeared low",
+            "diff: changed high",
+            "diff: changed since",
             "start: claimed",
             "start: waiting",
             QUEUED,

@@ -31,7 +31,7 @@ impl Model {
         known.items.keys().filter_map(|key| self.item(tenant, known, key)).collect()
     }
 
-    fn item(&self, tenant_id: TenantId, tenant: &Tenant, key: &Key) -> Option<Item> {
+    pub(super) fn item(&self, tenant_id: TenantId, tenant: &Tenant, key: &Key) -> Option<Item> {
         let row = tenant.items.get(key)?;
         let sighting = tenant.last_sighting(key)?;
         Some(Item {
@@ -164,7 +164,7 @@ impl Model {
     }
 
     /// The missing items of one listing.
-    fn unseen(&self, tenant: &Tenant, completed: &[&Run], run: &Run, listing: &Listing, with_run: bool) -> Vec<MissingItem> {
+    pub(super) fn unseen(&self, tenant: &Tenant, completed: &[&Run], run: &Run, listing: &Listing, with_run: bool) -> Vec<MissingItem> {
         let (Some(claimed_no), Some(outcome), Some(reference)) = (run.no, listing.outcome, run.reference()) else { return Vec::new() };
         let base = tenant.base(run, listing);
         let guard_tripped = base.is_some_and(|base| {

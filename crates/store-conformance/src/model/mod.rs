@@ -5,6 +5,7 @@
 //! as a difference. The pure rules (reasons, guard, status, outcomes) are those of `lastseen-model`.
 
 mod answers;
+mod diff;
 mod pages;
 mod prune;
 mod runs;
@@ -20,6 +21,7 @@ use lastseen_model::{
 use lastseen_store::{RegistryType, RunError, RunRecord, ScopedType, TenantRecord};
 
 pub(crate) use answers::MissingSaid;
+pub(crate) use diff::{DiffSaid, Difference};
 pub(crate) use runs::{CancelSaid, ClaimSaid, EnqueueSaid, Refusal, StartSaid};
 
 /// An item's place in a tenant.

@@ -1,7 +1,7 @@
 -- Where each selection of many tenants stands: its newest run by creation, its latest completed one, its latest success.
 --
 -- Selections are found along the index of runs, one step for each, however many runs it has: across tenants only runs can be seen.
--- Each question is then one step down an index (the OFFSET keeps the planner from turning that round).
+-- Each question is then one step down an index.
 WITH RECURSIVE used AS (
     SELECT t.tenant_id, h.selection_hash
     FROM tenants t
@@ -28,10 +28,14 @@ LEFT JOIN LATERAL (
     WHERE x.tenant_id = u.tenant_id AND x.selection_hash = u.selection_hash AND x.status IN ('success', 'partial', 'failed')
     ORDER BY x.run_no DESC LIMIT 1
 ) c ON true
+-- By its number first, which the index holds: the planner would else read and sort all successes to find the last.
 LEFT JOIN LATERAL (
-    SELECT x.run_id, x.finished_at FROM sync_runs x
-    WHERE x.tenant_id = u.tenant_id AND x.selection_hash = u.selection_hash
-      AND x.status IN ('success', 'partial', 'failed') AND x.status = 'success'
-    ORDER BY x.run_no DESC LIMIT 1
+    SELECT y.run_id, y.finished_at
+    FROM (
+        SELECT x.run_no FROM sync_runs x
+        WHERE x.tenant_id = u.tenant_id AND x.selection_hash = u.selection_hash AND x.status = 'success'
+        ORDER BY x.run_no DESC LIMIT 1
+    ) last
+    JOIN sync_runs y ON y.tenant_id = u.tenant_id AND y.selection_hash = u.selection_hash AND y.run_no = last.run_no AND y.status = 'success'
 ) s ON true
 ORDER BY u.tenant_id, u.selection_hash

@@ -11,8 +11,7 @@ FROM tenants t
 CROSS JOIN selections q ON q.tenant_id = t.tenant_id
 LEFT JOIN sync_runs s ON s.tenant_id = q.tenant_id AND s.run_id = (
     SELECT x.run_id FROM sync_runs x
-    WHERE x.tenant_id = q.tenant_id AND x.selection_hash = q.selection_hash
-      AND x.status IN ('success', 'partial', 'failed') AND x.status = 'success'
+    WHERE x.tenant_id = q.tenant_id AND x.selection_hash = q.selection_hash AND x.status = 'success'
     ORDER BY x.run_no DESC LIMIT 1
 )
 WHERE t.removed_at IS NULL AND (?1 IS NULL OR t.tenant_id IN (SELECT value FROM json_each(?1)))

@@ -24,7 +24,9 @@ pub(crate) async fn run(app: &App, args: &args::Serve) -> Result<Exit, Problem> 
     }
     // What can be wrong is found out before anything is claimed or listened for, and before a database is made.
     let settings = app.config.worker_settings(args)?;
-    let api = if args.role.answers() { Some(app.config.api_settings(args)?) } else { None };
+    let timer = Arc::new(TokioTimer::default());
+    let (api, oidc) =
+        if args.role.answers() { (Some(app.config.api_settings(args)?), app.config.oidc(timer.clone())?) } else { (None, None) };
     if args.role.works() && app.config.database.missing_file().is_some() {
         credentials(app, args.role, &[]).await?;
     }
@@ -50,7 +52,7 @@ pub(crate) async fn run(app: &App, args: &args::Serve) -> Result<Exit, Problem> 
         Step { cancels: stop.clone(), says: "ending at once what is under way; once more stops without a word" },
     ]);
     if let Some(listener) = &listener {
-        greet(app, &*store, listener).await?;
+        greet(app, &*store, listener, oidc.is_some()).await?;
     }
     if engine.is_some() {
         say(&format!(
@@ -58,9 +60,10 @@ pub(crate) async fn run(app: &App, args: &args::Serve) -> Result<Exit, Problem> 
             app.config.database, settings.runs_at_once
         ));
     }
+    let api = Api { store: store.clone(), engine: app.config.engine.clone(), timer, drain: drain.clone(), oidc };
     let journal = Journal { names: app.config.names.clone(), known };
     tokio::join!(
-        answer(app, store.clone(), listener, &settings, &drain, &stop),
+        answer(api, listener, &settings, &drain, &stop),
         work(engine.as_ref(), journal, &settings, &drain, &stop),
         keep(engine.as_ref(), &settings, &drain, &stop),
     );
@@ -88,30 +91,22 @@ async fn credentials(app: &App, role: Role, tenants: &[&TenantAccess]) -> Result
 }
 
 /// Says where the API answers, and how to get in where nobody can yet.
-async fn greet(app: &App, store: &dyn Store, listener: &Listener) -> Result<(), Problem> {
+async fn greet(app: &App, store: &dyn Store, listener: &Listener, has_issuer: bool) -> Result<(), Problem> {
     let scheme = if listener.speaks_tls() { "https" } else { "http" };
     let address = listener.address()?;
     say(&format!(
         "answering the API in {} at {scheme}://{address}/v1; described at /openapi.json, to be tried at /docs/",
         app.config.database
     ));
-    if store.tokens().await?.is_empty() {
+    if !has_issuer && store.tokens().await?.is_empty() {
         say("no token was made yet, so nobody can ask: lastseen token create --name <what for> --role reader --all-tenants");
     }
     Ok(())
 }
 
 /// Answers the API until it is to end, and then what was asked by then.
-async fn answer(
-    app: &App,
-    store: Arc<dyn Store>,
-    listener: Option<Listener>,
-    settings: &WorkerSettings,
-    drain: &CancellationToken,
-    stop: &CancellationToken,
-) {
+async fn answer(api: Api, listener: Option<Listener>, settings: &WorkerSettings, drain: &CancellationToken, stop: &CancellationToken) {
     let Some(listener) = listener else { return };
-    let api = Api { store, engine: app.config.engine.clone(), timer: Arc::new(TokioTimer::default()), drain: drain.clone() };
     let bounds = ServerSettings { drain_for: settings.drain_for, ..ServerSettings::default() };
     let ended = server::serve(vec![listener], lastseen_api::router(api), bounds, drain.clone(), stop.clone()).await;
     if let Ended::Cut(left) = ended {

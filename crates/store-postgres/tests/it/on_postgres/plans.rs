@@ -54,6 +54,9 @@ const REFERENCE: &str = "md5('00000000-0000-0000-0000-000000000002' || repeat('a
 /// The run before it, which saw what that one misses.
 const BEFORE: &str = "md5('00000000-0000-0000-0000-000000000002' || repeat('a', 64) || 99)::uuid";
 
+/// A bitmap of one item.
+const GONE: &str = r"'\x0001'";
+
 /// The hot questions, as the program asks them, with what it asks for.
 fn questions() -> Vec<(&'static str, &'static str, String)> {
     let ids: Vec<String> = (1..=1_000).map(|n| format!("'typea-{n}'")).collect();
@@ -82,6 +85,13 @@ fn questions() -> Vec<(&'static str, &'static str, String)> {
             include_str!("../../../src/sql/items_page.sql"),
             format!("{TENANT}, ARRAY['typea'], 'typea', '5', NULL, NULL, NULL, 201"),
         ),
+        ("diff, what is gone", include_str!("../../../src/sql/diff_gone.sql"), format!("{TENANT}, {REFERENCE}, 'typea', {GONE}")),
+        (
+            "diff, page",
+            include_str!("../../../src/sql/diff_page.sql"),
+            format!("{TENANT}, 'typea', ARRAY[37990, 37991, 12], 'typea-1', 201"),
+        ),
+        ("fleet state", include_str!("../../../src/sql/fleet_state.sql"), "NULL".to_owned()),
         ("claim", include_str!("../../../src/sql/claim.sql"), "8, 2, 16".to_owned()),
         ("last seen", include_str!("../../../src/sql/last_seen.sql"), format!("{TENANT}, 'typea', 'typea-7'")),
     ]
@@ -101,7 +111,8 @@ fn without_list(line: &str) -> String {
 
 async fn plan(app: &mut PgConnection, sql: &str, values: &str) -> String {
     let mut tx = app.begin().await.expect("begins");
-    let fleet = if sql.contains("for_worker") { "on" } else { "" };
+    // Who asks which tenants were removed looks across tenants.
+    let fleet = if sql.contains("removed_at") { "on" } else { "" };
     execute(&mut tx, format!("SELECT set_config('app.tenant_id', {TENANT}, true), set_config('app.fleet', '{fleet}', true)")).await;
     execute(&mut tx, format!("PREPARE question AS {sql}")).await;
     let explain = AssertSqlSafe(format!("EXPLAIN (COSTS OFF) EXECUTE question({values})"));
