@@ -69,15 +69,6 @@ fn a_run_from_its_start_to_the_difference(world: &World) {
     let missing = served.get(&operator, &format!("/v1/tenants/{tenant}/missing?type={CONFIGURATION}"));
     let rows = missing["missing"].as_array().expect("rows");
     assert_eq!((rows.len(), &rows[0]["external_id"], &rows[0]["confidence"]), (1, &gone["external_id"], &json!("high")));
-    let older = run["run_id"].as_str().expect("an id");
-    let newer = second["run_id"].as_str().expect("an id");
-    let diff = served.get(&operator, &format!("/v1/tenants/{tenant}/diff?older={older}&newer={newer}"));
-    assert_eq!((&diff["counts"]["gone"], &diff["changes"][0]["external_id"]), (&json!(1), &gone["external_id"]));
-    let (_, told) = world.json(&["diff", older, newer]);
-    assert_eq!(told["changes"], diff["changes"], "the command line says the same");
-    let (_, status) = world.json(&["status"]);
-    assert_eq!(status["counts"], served.get(&operator, "/v1/status")["counts"]);
-
     served.signal("-TERM");
     let (exit, said) = served.ended();
     assert_eq!(exit, Some(0), "{said}");
@@ -211,6 +202,86 @@ fn beyond_this_machine_it_listens_only_with_tls_or_with_the_word_for_it() {
     assert_eq!(served.ended().0, Some(0));
 }
 
+/// What became of a request that was sent while the server was told to end.
+enum Fate {
+    /// A whole answer.
+    Answered(crate::http::Answer),
+    /// Nobody took the connection, or not a byte came: it was never begun.
+    NotTaken,
+}
+
+fn fate(asked: std::io::Result<std::net::TcpStream>) -> Fate {
+    let Ok(connection) = asked else { return Fate::NotTaken };
+    let mut reader = BufReader::new(connection);
+    match std::io::BufRead::fill_buf(&mut reader) {
+        Ok(begun) if !begun.is_empty() => Fate::Answered(crate::http::read(&mut reader).expect("an answer that was begun is whole")),
+        _ => Fate::NotTaken,
+    }
+}
+
+fn sigterm_under_load_loses_no_accepted_request(world: &World) {
+    const CLIENTS: usize = 8;
+    known(world);
+    let tenant = world.tenant().to_string();
+    let operator = token(world, "operator", None);
+    let served = Served::answering(world, &["--role", "api"]);
+    let address = served.address.expect("it answers");
+    let under_way = std::sync::Barrier::new(CLIENTS + 1);
+    let (runs, told) = std::thread::scope(|scope| {
+        let client = |number: usize| {
+            let (under_way, operator, tenant) = (&under_way, &operator, &tenant);
+            scope.spawn(move || {
+                let bearer = format!("Bearer {operator}");
+                let (mut runs, mut told) = (Vec::new(), false);
+                for turn in 0.. {
+                    if turn == 5 {
+                        under_way.wait();
+                    }
+                    let key = format!("{number}-{turn}");
+                    let headers =
+                        [("authorization", bearer.as_str()), ("content-type", "application/json"), ("idempotency-key", key.as_str())];
+                    let asked = match (number + turn) % 2 {
+                        0 => send(address, "GET", &format!("/v1/tenants/{tenant}/runs"), &headers, ""),
+                        _ => send(address, "POST", &format!("/v1/tenants/{tenant}/runs"), &headers, &body()),
+                    };
+                    match fate(asked) {
+                        Fate::Answered(answer) => {
+                            assert!([200, 201, 409, 503].contains(&answer.status), "{}", text(&answer.body));
+                            told |= turn > 5;
+                            runs.extend(answer.json().get("run_id").and_then(|id| id.as_str().map(str::to_owned)));
+                        }
+                        Fate::NotTaken if turn > 5 => return (runs, told),
+                        Fate::NotTaken => panic!("not before it was told to end"),
+                    }
+                }
+                unreachable!("it ends");
+            })
+        };
+        let clients: Vec<_> = (0..CLIENTS).map(client).collect();
+        under_way.wait();
+        served.signal("-TERM");
+        let ended = clients.into_iter().map(|client| client.join().expect("no answer was lost"));
+        ended.fold((Vec::new(), false), |(mut runs, told), (more, was_told)| {
+            runs.extend(more);
+            (runs, told | was_told)
+        })
+    });
+    let (exit, said) = served.ended();
+    assert_eq!(exit, Some(0), "{said}");
+    assert!(!said.contains("cut "), "{said}");
+    assert!(told && !runs.is_empty(), "it was under load");
+    let (_, kept) = world.json(&["runs", "--tenant", &tenant, "--limit", "1000"]);
+    let kept: Vec<&str> = kept["runs"].as_array().expect("runs").iter().filter_map(|run| run["run_id"].as_str()).collect();
+    for run in &runs {
+        assert!(kept.contains(&run.as_str()), "{run} was answered, and is not there");
+    }
+}
+
+#[test]
+fn sigterm_under_load_loses_no_request_that_was_accepted() {
+    sigterm_under_load_loses_no_accepted_request(&World::new(1, 1));
+}
+
 mod on_postgres {
     use super::*;
 
@@ -222,5 +293,10 @@ mod on_postgres {
     #[test]
     fn i21_the_same_id_in_two_tenants_and_a_token_of_one_never_shows_the_other() {
         i21_no_answer_shows_the_other_tenant(&World::on_postgres(2, 3));
+    }
+
+    #[test]
+    fn sigterm_under_load_loses_no_request_that_was_accepted() {
+        sigterm_under_load_loses_no_accepted_request(&World::on_postgres(1, 1));
     }
 }

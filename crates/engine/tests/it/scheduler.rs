@@ -252,7 +252,7 @@ mod on_postgres {
         let mut stores: Vec<Arc<dyn Store>> = Vec::new();
         for _ in 0..processes {
             let clock = DatabaseClock::Manual(clock.clone());
-            stores.push(Arc::new(PostgresStore::open_with_clock(&address(APP_ROLE), settings.clone(), clock).await.expect("it opens")));
+            stores.push(Arc::new(PostgresStore::open_with_clock(&address(APP_ROLE), settings, clock).await.expect("it opens")));
         }
         Fleet::of(stores, clock)
     }

@@ -6,7 +6,7 @@ use lastseen_store::{RunDetail, Store};
 use super::{Shown, failing};
 use crate::app::App;
 use crate::commands::schedule::{NO_WORKER, next_words};
-use crate::output::{Screen, ago, count, grouped, long_ago, selection_words};
+use crate::output::{Screen, ago, count, grouped, selection_words};
 use crate::problem::Problem;
 
 /// How many lines of a section there are at most, unless everything is to be shown.
@@ -24,8 +24,8 @@ pub(super) async fn draw(app: &App, store: &dyn Store, shown: &Shown, screen: &m
         failing::show(store, &tenant, selection, status.now, screen).await?;
     }
     more(&failed, screen)?;
-    lines("stale", &with(Health::Stale), screen, |selection, screen| {
-        format!("{}   last success {}{}", named(selection), success(selection, status, screen), asked_since(selection, status))
+    lines("stale", &with(Health::Stale), screen, |selection, _| {
+        format!("{}   last success {}{}", named(selection), success(selection, status), asked_since(selection, status))
     })?;
     lines("never completed", &with(Health::Never), screen, |selection, _| {
         format!("{}   asked for {}{}", named(selection), ago(status.now, selection.runs.newest.created_at), asked_since(selection, status))
@@ -45,7 +45,7 @@ pub(super) async fn draw(app: &App, store: &dyn Store, shown: &Shown, screen: &m
     more(&running, screen)?;
     lines("waiting", &live(Live::Waiting), screen, |selection, screen| {
         let run = &selection.runs.newest;
-        format!("{}   for {}   run {}", named(selection), long_ago(status.now, run.created_at), screen.run(run.run_id))
+        format!("{}   asked for {}   run {}", named(selection), ago(status.now, run.created_at), screen.run(run.run_id))
     })?;
     schedules(shown, screen)?;
     Ok(())
@@ -84,7 +84,7 @@ pub(super) fn named(selection: &SelectionStatus) -> String {
 }
 
 /// When it last succeeded.
-pub(super) fn success(selection: &SelectionStatus, status: &FleetStatus, _screen: &Screen) -> String {
+fn success(selection: &SelectionStatus, status: &FleetStatus) -> String {
     selection.runs.latest_success_at.map_or("never".to_owned(), |time| ago(status.now, time))
 }
 
@@ -102,7 +102,7 @@ fn asked_since(selection: &SelectionStatus, status: &FleetStatus) -> String {
 /// How far a run has come.
 fn progress(selection: &SelectionStatus, detail: Option<&RunDetail>, status: &FleetStatus, screen: &Screen) -> String {
     let run = &selection.runs.newest;
-    let since = run.started_at.map_or_else(String::new, |time| format!("for {}   ", long_ago(status.now, time)));
+    let since = run.started_at.map_or_else(String::new, |time| format!("begun {}   ", ago(status.now, time)));
     let so_far = detail.map_or_else(String::new, |detail| {
         let (done, all) = (detail.listings.iter().filter(|listing| listing.outcome.is_some()).count(), detail.listings.len());
         let pages: u64 = detail.listings.iter().map(|listing| u64::from(listing.pages)).sum();
