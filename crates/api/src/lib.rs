@@ -7,6 +7,8 @@ mod answer;
 mod authority;
 mod body;
 mod description;
+#[cfg(test)]
+mod for_tests;
 mod gate;
 pub mod oidc;
 mod operation;

@@ -6,7 +6,7 @@ use utoipa::openapi::schema::{ArrayBuilder, Object, ObjectBuilder, OneOfBuilder,
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::access::{CREDENTIAL_MAX_BYTES, ClientId, Cloud, CredentialRef};
+use crate::access::{CREDENTIAL_MAX_BYTES, ClientId, Cloud, CredentialRef, SECRET_VARIABLE_PREFIX, SETTINGS};
 use crate::authority::Tenants;
 use crate::error_code::{ErrorCode, GraphCode};
 use crate::ids::{
@@ -16,6 +16,14 @@ use crate::ids::{
 
 fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
+}
+
+/// What can be said of a reference without knowing the machine. A path may hold more than this lets it: the parser has the last word.
+fn credential() -> String {
+    const PATH: &str = "/[^\\x00-\\x1f\\x7f-\\x9f,]*";
+    let settings = SETTINGS.map(|name| format!("{name}$")).join("|");
+    let variable = format!("env:(?!{settings}){SECRET_VARIABLE_PREFIX}[A-Z0-9_]+");
+    format!("^({variable}|file:{PATH}|federated:{PATH}|certificate:{PATH}(,password=({variable}|file:{PATH}))?|managed-identity)$")
 }
 
 macro_rules! texts {
@@ -59,7 +67,7 @@ texts! {
     Cloud: "One of Microsoft's clouds.", text().enum_values(Some(Cloud::ALL.iter().map(|cloud| cloud.as_str())));
     ClientId: "The id of an app registration.", text().pattern(Some("^[A-Za-z0-9-]{1,64}$"));
     CredentialRef: "Where a credential is kept; never the credential. `env:LASTSEEN_...`, `file:/path`, `certificate:/path`, `federated:/path` \
-                    or `managed-identity`.", text().max_length(Some(CREDENTIAL_MAX_BYTES));
+                    or `managed-identity`.", text().max_length(Some(CREDENTIAL_MAX_BYTES)).pattern(Some(credential()));
     ErrorCode: "A stable error code. New ones may come.", text().enum_values(Some(ErrorCode::ALL.iter().map(|code| code.as_str())));
     GraphCode: "Graph's own error code.", text().pattern(Some("^[A-Za-z0-9_.-]{1,64}$"));
 }

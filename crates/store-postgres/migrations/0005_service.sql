@@ -76,3 +76,6 @@ BEGIN
     END LOOP;
 END
 $$;
+
+-- The latest success of a selection: how a fleet stands asks it of every tenant, and of some every run for weeks was only partial.
+CREATE UNIQUE INDEX sync_runs_success ON sync_runs (tenant_id, selection_hash, run_no) WHERE status = 'success';

@@ -85,6 +85,10 @@ impl Store for PostgresStore {
         bounded(reap::reap_expired(self)).await
     }
 
+    async fn fleet_state(&self, tenants: &Tenants) -> Result<FleetState> {
+        bounded(fleet_state::fleet_state(self, tenants)).await
+    }
+
     async fn create_token(&self, token: &NewToken) -> Result<TokenRecord> {
         bounded(tokens::create_token(self, token)).await
     }
@@ -99,10 +103,6 @@ impl Store for PostgresStore {
 
     async fn use_token(&self, hash: &TokenHash) -> Result<TokenUse> {
         bounded(tokens::use_token(self, hash)).await
-    }
-
-    async fn fleet_state(&self, tenants: &Tenants) -> Result<FleetState> {
-        bounded(fleet_state::fleet_state(self, tenants)).await
     }
 
     async fn add_schedule(&self, schedule: &NewSchedule) -> Result<ScheduleRecord> {

@@ -59,3 +59,6 @@ CREATE TABLE schedule_tenants (
 ) STRICT, WITHOUT ROWID;
 -- What is due. A listed exception: whoever looks does not know yet for which tenant anything is.
 CREATE INDEX schedule_tenants_due ON schedule_tenants (schedule_id, next_due_at);
+
+-- The latest success of a selection: how a fleet stands asks it of every tenant, and of some every run for weeks was only partial.
+CREATE UNIQUE INDEX sync_runs_success ON sync_runs (tenant_id, selection_hash, run_no) WHERE status = 'success';

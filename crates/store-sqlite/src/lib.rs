@@ -90,6 +90,10 @@ impl Store for SqliteStore {
         queue::queued_runs(self, limits, at_most).await
     }
 
+    async fn fleet_state(&self, tenants: &Tenants) -> Result<FleetState> {
+        fleet_state::fleet_state(self, tenants).await
+    }
+
     async fn create_token(&self, token: &NewToken) -> Result<TokenRecord> {
         tokens::create_token(self, token).await
     }
@@ -104,10 +108,6 @@ impl Store for SqliteStore {
 
     async fn use_token(&self, hash: &TokenHash) -> Result<TokenUse> {
         tokens::use_token(self, hash).await
-    }
-
-    async fn fleet_state(&self, tenants: &Tenants) -> Result<FleetState> {
-        fleet_state::fleet_state(self, tenants).await
     }
 
     async fn add_schedule(&self, schedule: &NewSchedule) -> Result<ScheduleRecord> {

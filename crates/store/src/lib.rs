@@ -78,6 +78,10 @@ pub trait Store: Send + Sync + 'static {
     /// Runs that a waiting start keeps for itself are not among them. A hint: it reaps nothing, and the claim decides.
     async fn queued_runs(&self, limits: Limits, at_most: u32) -> Result<Vec<QueuedRun>>;
 
+    /// Where every selection of these tenants stands, in one snapshot. Removed tenants are left out, and so is a tenant that no run was
+    /// ever asked for; an id that the database does not know is like one of those.
+    async fn fleet_state(&self, tenants: &Tenants) -> Result<FleetState>;
+
     /// Makes a token of the API. [`StoreError::NoSuchTenant`] where the database does not know a tenant that it names; a removed one it
     /// knows. Nothing was written then.
     async fn create_token(&self, token: &NewToken) -> Result<TokenRecord>;
@@ -91,10 +95,6 @@ pub trait Store: Send + Sync + 'static {
     /// What a token is worth that somebody showed, by the database's clock. Asked at every request, so it is one read; the time of its
     /// last use moves at most once in [`TOKEN_USE_NOTED_EVERY`].
     async fn use_token(&self, hash: &TokenHash) -> Result<TokenUse>;
-
-    /// Where every selection of these tenants stands, in one snapshot. Removed tenants are left out, and so is a tenant that no run was
-    /// ever asked for; an id that the database does not know is like one of those.
-    async fn fleet_state(&self, tenants: &Tenants) -> Result<FleetState>;
 
     /// Keeps a schedule. [`StoreError::NameTaken`] where another has its name, [`StoreError::NoSuchTenant`] where the database does not
     /// know a tenant that it names. Nothing was written then.

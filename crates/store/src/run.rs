@@ -235,7 +235,6 @@ pub struct Traffic {
 
 /// A recorded error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RunError {
     /// Its code.
     pub code: ErrorCode,

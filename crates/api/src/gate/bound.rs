@@ -24,3 +24,32 @@ pub(crate) async fn bound(State(app): State<App>, request: Request, next: Next) 
         () = app.api.timer.pause(WITHIN) => Problem::new(Code::TooLong).into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use axum::Router;
+    use axum::body::Body;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::get;
+    use http::StatusCode;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::for_tests::{self, Waits};
+
+    async fn ask(waits: Waits, path: &str) -> StatusCode {
+        let (app, _folder) = for_tests::app(waits).await;
+        let routes = Router::new().route("/quick", get(async || "done")).route("/never", get(async || pending::<String>().await));
+        let request = Request::builder().uri(path).body(Body::empty()).expect("a request");
+        routes.layer(from_fn_with_state(app, bound)).oneshot(request).await.expect("the router never fails").status()
+    }
+
+    #[tokio::test]
+    async fn a_request_that_never_ends_is_given_up_and_one_that_is_done_is_answered() {
+        assert_eq!(ask(Waits::Over, "/never").await, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(ask(Waits::Over, "/quick").await, StatusCode::OK);
+        assert_eq!(ask(Waits::Endless, "/quick").await, StatusCode::OK);
+    }
+}

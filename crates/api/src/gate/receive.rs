@@ -43,3 +43,28 @@ pub(crate) async fn receive(State(app): State<App>, request: Request, next: Next
     tracing::info!(parent: &span, %method, path, status = answer.status().as_u16(), ms = took.as_millis(), "answered");
     answer
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::body::{Body, to_bytes};
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::get;
+    use http::StatusCode;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::for_tests::{self, Waits};
+
+    #[tokio::test]
+    async fn a_bug_in_one_request_is_answered_under_its_id_and_says_nothing() {
+        let (app, _folder) = for_tests::app(Waits::Endless).await;
+        let routes = Router::new().route("/", get(async || -> String { panic!("canary") }));
+        let request = Request::builder().uri("/").body(Body::empty()).expect("a request");
+        let answer = routes.layer(from_fn_with_state(app, receive)).oneshot(request).await.expect("the router never fails");
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(answer.headers().contains_key(REQUEST_ID));
+        let body = to_bytes(answer.into_body(), 4_096).await.expect("a body");
+        assert!(!String::from_utf8_lossy(&body).contains("canary"));
+    }
+}

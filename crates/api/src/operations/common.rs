@@ -29,7 +29,9 @@ pub(crate) const fn several(name: &'static str, about: &'static str, schema: fn(
 
 /// A text of people.
 pub(crate) fn text() -> Object {
-    ObjectBuilder::new().schema_type(Type::String).max_length(Some(TEXT_MAX_CHARS)).build()
+    // What is no UTF-8 is read as U+FFFD, so that is refused as well.
+    const NO_CONTROL: &str = r"^[^\x00-\x1f\x7f-\x9f\ufffd]*$";
+    ObjectBuilder::new().schema_type(Type::String).max_length(Some(TEXT_MAX_CHARS)).pattern(Some(NO_CONTROL)).build()
 }
 
 /// A point in time.

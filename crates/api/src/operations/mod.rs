@@ -2,6 +2,7 @@
 
 mod acknowledgement;
 mod common;
+mod diff;
 mod items;
 mod missing;
 mod runs;
@@ -28,6 +29,7 @@ pub(crate) fn all() -> Vec<Endpoint> {
         items::endpoints(),
         acknowledgement::endpoints(),
         missing::endpoints(),
+        diff::endpoints(),
         status::endpoints(),
         schedules::endpoints(),
         tokens::endpoints(),

@@ -29,8 +29,8 @@ async fn a_body_is_read_up_to_its_bound_and_no_further() {
     // Never ends: it is refused when it is too large, and not when it is whole.
     let refused = world.send(put(dripping(65, 1_024, true)).with(&token)).await;
     assert_eq!((refused.status, refused.header("connection")), (StatusCode::PAYLOAD_TOO_LARGE, "close"));
-    let taken = world.send(put(dripping(64, 1_024, false)).with(&token)).await;
-    assert_eq!(taken.code(), "invalid_body", "64 KiB of nothing are read, and are no JSON");
+    let read = world.send(put(dripping(64, 1_024, false)).with(&token)).await;
+    assert_eq!(read.code(), "invalid_body", "64 KiB of nothing are read, and are no JSON");
     let said = put(Body::from("{}")).with(&token).and("content-length", "65537");
     assert_eq!(world.send(said).await.status, StatusCode::PAYLOAD_TOO_LARGE);
 }

@@ -1,5 +1,6 @@
 //! I17: a token's secret is in no answer, no log and no file.
 
+use std::fmt::Write as _;
 use std::io;
 use std::sync::{Arc, Mutex};
 
@@ -59,7 +60,7 @@ async fn i17_a_tokens_secret_is_in_no_answer_no_log_and_no_file() {
             } else {
                 answers.push_str(&text);
             }
-            answers.push_str(&format!("{:?}", answer.headers));
+            write!(answers, "{:?}", answer.headers).expect("a String takes everything");
         }
         // In the wrong places, too.
         for path in [format!("/v1/tenants?{secret}=1"), format!("/v1/{secret}"), format!("/v1/runs/{secret}")] {

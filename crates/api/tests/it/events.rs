@@ -44,7 +44,8 @@ impl Watching {
                 let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':').map(str::trim));
                 let name = field("event").unwrap_or_default().to_owned();
                 let heard = Heard { name, data: field("data").map(|data| serde_json::from_str(data).expect("JSON")) };
-                self.text = rest.to_owned();
+                let read = self.text.len() - rest.len();
+                self.text.drain(..read);
                 return Some(heard);
             }
             let piece = self.body.next().await?.expect("a piece");

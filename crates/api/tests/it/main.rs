@@ -2,6 +2,7 @@
 
 mod bounds;
 mod canary;
+mod comparisons;
 mod conditional;
 mod events;
 mod matrix;

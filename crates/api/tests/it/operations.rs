@@ -116,6 +116,11 @@ pub(crate) const ROWS: &[Row] = &[
     Row { id: "list_missing", about: Tenant, request: |target| asking(Method::GET, &target.tenant("/missing")) },
     Row { id: "show_coverage", about: Tenant, request: |target| asking(Method::GET, &target.tenant("/coverage")) },
     Row {
+        id: "compare_runs",
+        about: ThingOfTenant,
+        request: |target| asking(Method::GET, &target.tenant(&format!("/diff?older={}&newer={}", target.run, target.run))),
+    },
+    Row {
         id: "acknowledge_item",
         about: ThingOfTenant,
         request: |target| telling(Method::PUT, &target.item("/acknowledgement"), r#"{"note":"retired"}"#),
@@ -158,9 +163,9 @@ fn every_operation_of_the_description_has_a_row_and_every_row_is_described() {
 fn a_row_is_about_what_its_path_names() {
     let target = Target::nothing();
     for row in ROWS {
-        let path = (row.request)(&target).uri().path().to_owned();
-        let names = |part: &str| path.contains(part);
-        let thing = names(&format!("/runs/{}", target.run)) || names(&target.item);
+        let address = (row.request)(&target).uri().to_string();
+        let names = |part: &str| address.contains(part);
+        let thing = names(&target.item) || ["/runs/", "older="].iter().any(|before| names(&format!("{before}{}", target.run)));
         let about = match (names(&target.tenant.to_string()), thing, names(&target.schedule())) {
             (true, true, _) => ThingOfTenant,
             (true, false, _) => Tenant,

@@ -152,7 +152,7 @@ impl World {
         let page = PageRecord { page: 1, listings: vec![listing], passed_over: vec![], rejected: 0, end: Some(PageEnd::Complete) };
         self.store.record_page(&scope, &claimed.lease, &page).await.expect("a page");
         let finish = FinishRun { ending: Ending::Finished, error: None, traffic: Traffic::default() };
-        self.clock.advance(Duration::from_secs(60));
+        self.clock.advance(Duration::from_mins(1));
         self.store.finish_run(&scope, &claimed.lease, &finish).await.expect("the run ends")
     }
 
@@ -173,29 +173,15 @@ impl World {
             guard: Guard::default(),
             types: vec![scoped],
         };
-        match self.store.start_run(&scope(number), &self.new_run(), &terms).await.expect("a start") {
+        match self.store.start_run(&scope(number), &new_run(), &terms).await.expect("a start") {
             Start::Claimed(claimed) => claimed,
             other => panic!("the run was not claimed: {other:?}"),
         }
     }
 
-    /// A run to be.
-    pub(crate) fn new_run(&self) -> NewRun {
-        let id = lastseen_engine::new_request_id();
-        NewRun {
-            run_id: id.try_into().expect("an id"),
-            correlation_id: id.try_into().expect("an id"),
-            selection: selection(),
-            trigger: Trigger::Manual,
-            on_limit: OnLimit::Skip,
-            pending_for: Duration::from_hours(1),
-            start_key: None,
-        }
-    }
-
     /// A run that waits for a worker.
     pub(crate) async fn queued(&self, number: u8) -> RunId {
-        let run = self.new_run();
+        let run = new_run();
         let terms = EnqueueTerms { guard: Guard::default(), limits: Limits::default() };
         self.store.enqueue_run(&scope(number), &run, &terms).await.expect("it waits");
         run.run_id
@@ -265,6 +251,20 @@ impl World {
     /// Every file of the database.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         std::fs::read_dir(self.folder.path()).expect("a folder").map(|entry| entry.expect("a file").path()).collect()
+    }
+}
+
+/// A run to be.
+fn new_run() -> NewRun {
+    let id = lastseen_engine::new_request_id();
+    NewRun {
+        run_id: id.try_into().expect("an id"),
+        correlation_id: id.try_into().expect("an id"),
+        selection: selection(),
+        trigger: Trigger::Manual,
+        on_limit: OnLimit::Skip,
+        pending_for: Duration::from_hours(1),
+        start_key: None,
     }
 }
 

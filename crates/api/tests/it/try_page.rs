@@ -12,7 +12,8 @@ async fn the_page_needs_no_token_loads_nothing_from_elsewhere_and_describes_this
     assert!(page.header(header::CONTENT_SECURITY_POLICY).starts_with("default-src 'self'"));
     let text = String::from_utf8(page.body).expect("text");
     let mut loaded: Vec<String> = Vec::new();
-    for piece in text.split(['"', '\'']).filter(|piece| piece.ends_with(".js") || piece.ends_with(".css") || piece.ends_with(".png")) {
+    let is_file = |piece: &&str| [".js", ".css", ".png"].iter().any(|ending| piece.ends_with(ending));
+    for piece in text.split(['"', '\'']).filter(is_file) {
         assert!(!piece.contains("//"), "the page loads {piece}");
         loaded.push(format!("/docs/{}", piece.trim_start_matches("./")));
     }

@@ -5,5 +5,6 @@ mod canary;
 mod clock;
 mod hostile_issuer;
 mod issuer;
+mod routed;
 mod signer;
 mod tokens;

@@ -19,7 +19,7 @@ const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/schemat
 const FAR_TOO_LONG: Duration = Duration::from_mins(10);
 
 /// What it is told. Ids that are there are drawn often, for made-up ones are found nowhere and exercise little.
-fn configuration(run: &str) -> String {
+fn configuration(runs: &[String]) -> String {
     let policy_type = "deviceConfiguration";
     let item = external_id(&policy_type.parse().expect("a type"), 0);
     format!(
@@ -40,8 +40,7 @@ include-path-regex = "^/v1/tenants/"
 checks.use_after_free.enabled = false
 
 [generation]
-max-examples = 12
-deterministic = true
+max-examples = 30
 database = "none"
 
 [phases.stateful]
@@ -50,7 +49,7 @@ max-steps = 4
 [dictionaries.tenants]
 values = ["{tenant}"]
 [dictionaries.runs]
-values = ["{run}"]
+values = [{runs}]
 [dictionaries.types]
 values = ["{policy_type}"]
 [dictionaries.items]
@@ -59,10 +58,13 @@ values = ["{item}"]
 [parameters]
 "path.tenant_id" = {{ dictionary = "tenants", probability = 0.7 }}
 "path.run_id" = {{ dictionary = "runs", probability = 0.7 }}
+"query.older" = {{ dictionary = "runs", probability = 0.7 }}
+"query.newer" = {{ dictionary = "runs", probability = 0.7 }}
 "path.policy_type" = {{ dictionary = "types", probability = 0.7 }}
 "path.external_id" = {{ dictionary = "items", probability = 0.7 }}
 "#,
-        tenant = tenant(1)
+        tenant = tenant(1),
+        runs = runs.iter().map(|run| format!("\"{run}\"")).collect::<Vec<_>>().join(", "),
     )
 }
 
@@ -78,9 +80,10 @@ async fn every_answer_is_as_the_description_says() {
         whole.sync(number, 5, 0).await;
         whole.sync(number, 5, 1).await;
     }
-    let runs = whole.store.runs(&scope(1), &RunQuery { limit: 1, ..RunQuery::default() }).await.expect("runs");
+    let runs = whole.store.runs(&scope(1), &RunQuery { limit: 10, ..RunQuery::default() }).await.expect("runs");
+    let runs: Vec<String> = runs.iter().map(|run| run.run_id.to_string()).collect();
     let folder = tempfile::tempdir().expect("a folder");
-    std::fs::write(folder.path().join("schemathesis.toml"), configuration(&runs[0].run_id.to_string())).expect("written");
+    std::fs::write(folder.path().join("schemathesis.toml"), configuration(&runs)).expect("written");
 
     let mut command = Command::new(PROGRAM);
     command

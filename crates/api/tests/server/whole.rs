@@ -63,8 +63,13 @@ impl Whole {
         store.create_token(&token).await.expect("a token");
 
         let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
-        let api =
-            Api { store: Arc::clone(&store), engine: EngineSettings::default(), timer: Arc::new(TokioTimer::new()), drain: drain.clone() };
+        let api = Api {
+            store: Arc::clone(&store),
+            engine: EngineSettings::default(),
+            oidc: None,
+            timer: Arc::new(TokioTimer::new()),
+            drain: drain.clone(),
+        };
         let listener = Listener::bind(([127, 0, 0, 1], 0).into(), Security::Loopback).await.expect("bound");
         let address = listener.address().expect("an address");
         let serving = tokio::spawn(serve(vec![listener], router(api), ServerSettings::default(), drain, stop.clone()));

@@ -134,6 +134,9 @@ impl Store for Unsteady {
     async fn reap_expired(&self) -> Result<Reaped> {
         self.inner.reap_expired().await
     }
+    async fn fleet_state(&self, tenants: &Tenants) -> Result<FleetState> {
+        self.inner.fleet_state(tenants).await
+    }
     async fn create_token(&self, token: &NewToken) -> Result<TokenRecord> {
         self.inner.create_token(token).await
     }
@@ -145,9 +148,6 @@ impl Store for Unsteady {
     }
     async fn use_token(&self, hash: &TokenHash) -> Result<TokenUse> {
         self.inner.use_token(hash).await
-    }
-    async fn fleet_state(&self, tenants: &Tenants) -> Result<FleetState> {
-        self.inner.fleet_state(tenants).await
     }
     async fn add_schedule(&self, schedule: &NewSchedule) -> Result<ScheduleRecord> {
         self.inner.add_schedule(schedule).await

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::answer::Answer;
 use crate::authority::Caller;
-use crate::body::{Body, TenantsAsked};
+use crate::body::{Body, TenantsAsked, Whole};
 use crate::operation::{Endpoint, Gives, Needs, Operation, Takes, schema_of};
 use crate::operations::common::{SelectionAsked, selection};
 use crate::problem::{Code, Problem};
@@ -59,14 +59,14 @@ struct ScheduleToBe {
     #[schema(nullable = false)]
     time_zone: Option<String>,
     /// Over how many seconds the tenants spread out; none for one tenant and 600 for several where nothing is said.
-    #[schema(nullable = false, maximum = 86400)]
-    jitter_secs: Option<u32>,
+    #[serde(default)]
+    #[schema(value_type = Option<u32>, nullable = false, maximum = 86400)]
+    jitter_secs: Option<Whole>,
     /// What its runs list; everything that is listed by default where nothing is said.
     #[serde(default)]
     #[schema(value_type = Option<SelectionAsked>, nullable = false)]
     selection: Option<Value>,
     /// Which tenants.
-    #[schema(value_type = Tenants)]
     tenants: TenantsAsked,
 }
 
@@ -79,7 +79,7 @@ async fn handle(State(app): State<App>, caller: Caller, Body(asked): Body<Schedu
     }
     let cadence = Cadence::parse(&asked.cron, asked.time_zone.as_deref().unwrap_or("UTC")).map_err(|error| wrong(&error))?;
     let several = !matches!(&tenants, Tenants::Some(some) if some.len() == 1);
-    let jitter_secs = asked.jitter_secs.unwrap_or(if several { JITTER_DEFAULT_SECS } else { 0 });
+    let jitter_secs = asked.jitter_secs.map_or(if several { JITTER_DEFAULT_SECS } else { 0 }, |Whole(seconds)| seconds);
     if jitter_secs > JITTER_MAX_SECS {
         return Err(Problem::body("/jitter_secs", format!("must be at most {JITTER_MAX_SECS}, which is a day")));
     }
