@@ -69,6 +69,15 @@ fn a_run_from_its_start_to_the_difference(world: &World) {
     let missing = served.get(&operator, &format!("/v1/tenants/{tenant}/missing?type={CONFIGURATION}"));
     let rows = missing["missing"].as_array().expect("rows");
     assert_eq!((rows.len(), &rows[0]["external_id"], &rows[0]["confidence"]), (1, &gone["external_id"], &json!("high")));
+    let older = run["run_id"].as_str().expect("an id");
+    let newer = second["run_id"].as_str().expect("an id");
+    let diff = served.get(&operator, &format!("/v1/tenants/{tenant}/diff?older={older}&newer={newer}"));
+    assert_eq!((&diff["counts"]["gone"], &diff["changes"][0]["external_id"]), (&json!(1), &gone["external_id"]));
+    let (_, told) = world.json(&["diff", older, newer]);
+    assert_eq!(told["changes"], diff["changes"], "the command line says the same");
+    let (_, status) = world.json(&["status"]);
+    assert_eq!(status["counts"], served.get(&operator, "/v1/status")["counts"]);
+
     served.signal("-TERM");
     let (exit, said) = served.ended();
     assert_eq!(exit, Some(0), "{said}");
