@@ -1,8 +1,11 @@
 //! The command line's words.
 
+mod diff;
 mod doctor;
 mod runs;
+mod schedule;
 mod serve;
+mod status;
 mod tenant;
 mod timeline;
 mod token;
@@ -16,9 +19,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use lastseen_model::listing::UnknownWord;
 use lastseen_model::{Confidence, ExternalId, PolicyType, Reference, SelectionHash, TenantId};
 
+pub(crate) use self::diff::Diff;
 pub(crate) use self::doctor::Doctor;
 pub(crate) use self::runs::{Runs, RunsCommand};
+pub(crate) use self::schedule::{AddSchedule, ScheduleCommand};
 pub(crate) use self::serve::{Role, Serve};
+pub(crate) use self::status::Status;
 pub(crate) use self::tenant::{AddTenant, TenantCommand, Unset};
 pub(crate) use self::timeline::Timeline;
 pub(crate) use self::token::{CreateToken, TokenCommand};
@@ -151,20 +157,20 @@ Graph a few small questions. Nothing is written to Graph, nor recorded. Exit cod
     /// Give out the API's tokens, list them, take them back
     #[command(subcommand)]
     Token(TokenCommand),
-    //PENDING     /// Let runs come by themselves: cron text, time zone, tenants
-    //PENDING     #[command(subcommand)]
-    //PENDING     Schedule(ScheduleCommand),
-    //PENDING     /// How it all stands: what runs, what waits, what is stale, what failed and why
-    //PENDING     #[command(after_help = "\
-    //PENDING Examples:
-    //PENDING   lastseen status
-    //PENDING   lastseen status --watch
-    //PENDING   lastseen status --stale-after 6h --check        for a monitor: exit code 1 when something needs somebody
-    //PENDING
-    //PENDING Over all tenants, or one with --tenant. A selection is failing when its latest completed run failed or is partial, and stale when that was
-    //PENDING a success too long ago. Exit code 0; with --check 1 when something is failing, stale or was never synced, or when no worker looks at a
-    //PENDING schedule that is due.")]
-    //PENDING     Status(Status),
+    /// Let runs come by themselves: cron text, time zone, tenants
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
+    /// How it all stands: what runs, what waits, what is stale, what failed and why
+    #[command(after_help = "\
+Examples:
+  lastseen status
+  lastseen status --watch
+  lastseen status --stale-after 6h --check        for a monitor: exit code 1 when something needs somebody
+
+Over all tenants, or one with --tenant. A selection is failing when its latest completed run failed or is partial, and stale when that was
+a success too long ago. Exit code 0; with --check 1 when something is failing, stale or was never synced, or when no worker looks at a
+schedule that is due.")]
+    Status(Status),
     /// List sync runs, show one, or cancel one
     #[command(args_conflicts_with_subcommands = true)]
     Runs(Runs),
@@ -194,15 +200,15 @@ Examples:
     /// One item over the runs, as a strip: when it was seen, when not, and since when it is gone
     #[command(after_help = "Example:\n  lastseen timeline deviceCompliancePolicy 5f1c7e0a-9a75-4f52-8e55-0c3a4a3f9b11")]
     Timeline(Timeline),
-    //PENDING     /// What became of the items between two runs of one selection: appeared, gone, reappeared, changed
-    //PENDING     #[command(after_help = "\
-    //PENDING Examples:
-    //PENDING   lastseen diff 018d2f40 0192f3c1
-    //PENDING   lastseen diff 018d2f40 0192f3c1 --kind gone --confidence high
-    //PENDING   lastseen diff 018d2f40 0192f3c1 --all           each one with low confidence too, instead of how many there are
-    //PENDING
-    //PENDING The runs in any order: the older is the one that was claimed first. Exit code 0, whatever the difference.")]
-    //PENDING     Diff(Diff),
+    /// What became of the items between two runs of one selection: appeared, gone, reappeared, changed
+    #[command(after_help = "\
+Examples:
+  lastseen diff 018d2f40 0192f3c1
+  lastseen diff 018d2f40 0192f3c1 --kind gone --confidence high
+  lastseen diff 018d2f40 0192f3c1 --all           each one with low confidence too, instead of how many there are
+
+The runs in any order: the older is the one that was claimed first. Exit code 0, whatever the difference.")]
+    Diff(Diff),
     /// List the policy types: category, path, permission, and which are off unless named
     Types,
     /// Print the canonical text and the hash of a selection

@@ -1,10 +1,11 @@
 //! From stored rows to domain values. A value that can't be one is reported with its table, column and key.
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use jiff_sqlx::Timestamp as SqlTimestamp;
-use lastseen_model::{Guard, Timestamp};
+use lastseen_model::{Guard, TenantId, Tenants, Timestamp};
 use lastseen_store::{Item, ListingRecord, MissingItem, ReferenceRun, Result, RunCounts, RunRecord, StoreError, Traffic};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -61,6 +62,14 @@ impl Stored<'_> {
     /// A value stored as JSON.
     pub(crate) fn json<T: DeserializeOwned>(&self, column: &'static str, value: Value) -> Result<T> {
         serde_json::from_value(value).map_err(|_| self.inconsistent(column))
+    }
+
+    /// All tenants, or these.
+    pub(crate) fn tenants(&self, all: bool, some: Vec<Uuid>) -> Result<Tenants> {
+        if all {
+            return Ok(Tenants::All);
+        }
+        some.into_iter().map(|tenant| self.id("tenant_id", tenant)).collect::<Result<BTreeSet<TenantId>>>().map(Tenants::Some)
     }
 
     /// The report that a column holds what it can't.

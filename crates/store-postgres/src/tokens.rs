@@ -1,9 +1,7 @@
 //! Tokens of the API: made, listed, taken back, and asked for at every request.
 
-use std::collections::BTreeSet;
-
 use jiff_sqlx::Timestamp as SqlTimestamp;
-use lastseen_model::{TenantId, Tenants, TokenHash, TokenId};
+use lastseen_model::{Tenants, TokenHash, TokenId};
 use lastseen_store::{NewToken, Result, StoreError, TOKEN_USE_NOTED_EVERY, TokenRecord, TokenUse};
 use uuid::Uuid;
 
@@ -42,16 +40,6 @@ impl TryFrom<TokenRow> for TokenRecord {
             revoked_at: time(row.revoked_at),
             last_used_at: time(row.last_used_at),
         })
-    }
-}
-
-impl Stored<'_> {
-    /// All tenants, or these.
-    pub(crate) fn tenants(&self, all: bool, some: Vec<Uuid>) -> Result<Tenants> {
-        if all {
-            return Ok(Tenants::All);
-        }
-        some.into_iter().map(|tenant| self.id("tenant_id", tenant)).collect::<Result<BTreeSet<TenantId>>>().map(Tenants::Some)
     }
 }
 

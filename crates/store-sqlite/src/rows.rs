@@ -1,9 +1,10 @@
 //! From stored rows to domain values. A value that can't be one is reported with its table, column and key.
 
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use lastseen_model::{Confidence, Guard, Reason, Timestamp};
+use lastseen_model::{Confidence, Guard, Reason, TenantId, Tenants, Timestamp};
 use lastseen_store::{Item, ListingRecord, MissingItem, ReferenceRun, Result, RunCounts, RunRecord, StoreError, Traffic};
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -59,6 +60,11 @@ impl Stored<'_> {
     /// A value stored as JSON.
     pub(crate) fn json<T: DeserializeOwned>(&self, column: &'static str, text: &str) -> Result<T> {
         serde_json::from_str(text).map_err(|_| self.inconsistent(column))
+    }
+
+    /// All tenants, or those of a JSON array.
+    pub(crate) fn tenants(&self, all: bool, some: &str) -> Result<Tenants> {
+        if all { Ok(Tenants::All) } else { self.json::<BTreeSet<TenantId>>("tenant_id", some).map(Tenants::Some) }
     }
 
     /// The report that a column holds what it can't.

@@ -1,9 +1,7 @@
 //! Tokens of the API: made, listed, taken back, and asked for at every request. Listed exceptions to the tenant scope: a token may be for
 //! several tenants, or for all.
 
-use std::collections::BTreeSet;
-
-use lastseen_model::{TenantId, Tenants, TokenHash, TokenId};
+use lastseen_model::{Tenants, TokenHash, TokenId};
 use lastseen_store::{NewToken, Result, StoreError, TOKEN_USE_NOTED_EVERY, TokenRecord, TokenUse};
 use sqlx::SqliteConnection;
 
@@ -40,13 +38,6 @@ impl TryFrom<TokenRow> for TokenRecord {
             revoked_at: token.option_time("revoked_at", row.revoked_at)?,
             last_used_at: token.option_time("last_used_at", row.last_used_at)?,
         })
-    }
-}
-
-impl Stored<'_> {
-    /// All tenants, or those of a JSON array.
-    pub(crate) fn tenants(&self, all: bool, some: &str) -> Result<Tenants> {
-        if all { Ok(Tenants::All) } else { self.json::<BTreeSet<TenantId>>("tenant_id", some).map(Tenants::Some) }
     }
 }
 

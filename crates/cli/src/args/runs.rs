@@ -27,10 +27,12 @@ pub(crate) enum RunsCommand {
         /// The run's id, or any beginning or end of it that only one run has
         id: String,
     },
-    //PENDING     /// Cancel one run: a pending one ends now, a running one within seconds; what it has listed stays
-    //PENDING     #[command(after_help = "Example:\n  lastseen runs cancel 0192f3c1\n\nExit code 0: it has ended, or its worker is told. 1: it had ended before.")]
-    //PENDING     Cancel {
-    //PENDING         /// The run's id, or any beginning or end of it that only one run has
-    //PENDING         id: String,
-    //PENDING     },
+    /// Cancel one run: a pending one ends now, a running one within seconds; what it has listed stays
+    #[command(
+        after_help = "Example:\n  lastseen runs cancel 0192f3c1\n\nExit code 0: it has ended, or its worker is told. 1: it had ended before."
+    )]
+    Cancel {
+        /// The run's id, or any beginning or end of it that only one run has
+        id: String,
+    },
 }

@@ -1,6 +1,8 @@
 //! One file a command. A command asks the engine or the store and shows the answer; it holds no rules.
 
+mod cancel;
 pub(crate) mod demo;
+mod diff;
 mod doctor;
 pub(crate) mod explain;
 pub(crate) mod hash;
@@ -10,9 +12,11 @@ pub(crate) mod missing;
 mod purge;
 pub(crate) mod queue;
 pub(crate) mod runs;
+mod schedule;
 pub(crate) mod selections;
 pub(crate) mod serve;
 pub(crate) mod simulate;
+mod status;
 pub(crate) mod sync;
 mod tally;
 pub(crate) mod tenant;
@@ -45,10 +49,10 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, Problem> {
         Command::Tenant(args) => with_database(&cli.global, async |app| tenant::run(app, args, &mut screen).await).await,
         Command::Runs(args) => with_database(&cli.global, async |app| runs::run(app, args, &mut screen).await).await,
         Command::Token(args) => with_database(&cli.global, async |app| token::run(app, args, &mut screen).await).await,
-        //PENDING         Command::Schedule(args) => with_database(&cli.global, async |app| schedule::run(app, args, &mut screen).await).await,
-        //PENDING         Command::Status(args) => with_database(&cli.global, async |app| status::run(app, args, &mut screen).await).await,
+        Command::Schedule(args) => with_database(&cli.global, async |app| schedule::run(app, args, &mut screen).await).await,
+        Command::Status(args) => with_database(&cli.global, async |app| status::run(app, args, &mut screen).await).await,
         Command::Timeline(args) => with_database(&cli.global, async |app| timeline::run(app, args, &mut screen).await).await,
-        //PENDING         Command::Diff(args) => with_database(&cli.global, async |app| diff::run(app, args, &mut screen).await).await,
+        Command::Diff(args) => with_database(&cli.global, async |app| diff::run(app, args, &mut screen).await).await,
         Command::Items(args) => with_database(&cli.global, async |app| items::run(app, args, &mut screen).await).await,
         Command::Selections => with_database(&cli.global, async |app| selections::run(app, &mut screen).await).await,
         Command::Missing(args) => with_database(&cli.global, async |app| missing::run(app, args, &mut screen).await).await,

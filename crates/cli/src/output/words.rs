@@ -32,7 +32,7 @@ pub(crate) fn ago(now: Timestamp, then: Timestamp) -> String {
 }
 
 /// As [`ago`], without the word.
-pub(crate) fn long_ago(now: Timestamp, then: Timestamp) -> String {
+fn long_ago(now: Timestamp, then: Timestamp) -> String {
     let seconds = now.as_second().saturating_sub(then.as_second());
     let of = |unit: i64, one, many| count(u64::try_from(seconds / unit).unwrap_or_default(), one, many);
     match seconds {

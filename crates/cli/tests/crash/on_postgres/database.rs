@@ -11,8 +11,18 @@ use crate::on_postgres::wait;
 use crate::on_postgres::world::World;
 
 /// Every table with rows of tenants.
-pub(crate) const TABLES: [&str; 8] =
-    ["tenants", "selections", "sync_runs", "run_errors", "listings", "ordinals", "catalogue", "acknowledgements"];
+pub(crate) const TABLES: [&str; 10] = [
+    "tenants",
+    "selections",
+    "sync_runs",
+    "run_errors",
+    "listings",
+    "ordinals",
+    "catalogue",
+    "acknowledgements",
+    "api_token_tenants",
+    "schedule_tenants",
+];
 
 /// A database, as its superuser has it: no wall holds the one who checks. It stays until its cluster goes, so that one whose test failed can
 /// be looked at.
