@@ -6,7 +6,7 @@ use crate::suite::some;
 
 /// The steps. Each reference is written by the very test that compares it, so that the two cannot drift apart.
 pub(crate) fn steps() -> Vec<Step> {
-    vec![hashes(), references()]
+    vec![hashes(), api(), references()]
 }
 
 /// The hashes of the shipped policy types: the test is in lastseen-contracts' `golden` module.
@@ -21,6 +21,14 @@ fn hashes() -> Step {
 fn references() -> Step {
     Step::new("references", "Mend the tests of lastseen-cli's `reference` module.", || {
         let mut command = cargo(&["test", "--package", "lastseen-cli", "--bin", "lastseen", "--locked", "reference::"]);
+        some(run_tests(command.env("LASTSEEN_GENERATE", "1"))?)
+    })
+}
+
+/// The description of the API and its problem codes: the tests are in lastseen-api's `reference` module.
+fn api() -> Step {
+    Step::new("description of the API", "Mend the tests of lastseen-api's `reference` module.", || {
+        let mut command = cargo(&["test", "--package", "lastseen-api", "--test", "it", "--locked", "reference::"]);
         some(run_tests(command.env("LASTSEEN_GENERATE", "1"))?)
     })
 }

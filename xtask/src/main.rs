@@ -3,7 +3,7 @@
 //!
 //! A command is a list of [`step::Step`]s, and a step is a small function in a file of its own kind: [`checks`] holds those that only read,
 //! [`suite`] those that run tests, [`packages`] the Debian packages they need, [`postgresql`] the servers that tests share,
-//! [`sql`] whether the backends' statements fit their databases.
+//! [`schemathesis`] a program that some of them run, [`sql`] whether the backends' statements fit their databases.
 
 mod checks;
 mod command;
@@ -11,6 +11,7 @@ mod generate;
 mod kept;
 mod packages;
 mod postgresql;
+mod schemathesis;
 mod sql;
 mod step;
 mod suite;
@@ -35,7 +36,8 @@ enum Command {
     ///
     /// cargo-deny and cargo-nextest are used where they are installed and are not needed otherwise.
     /// Snapshots are compared and never rewritten.
-    /// Tests that need PostgreSQL are left out where it or PgBouncer is not installed; the summary says so.
+    /// Tests that need PostgreSQL are left out where it or PgBouncer is not installed, and those that need Schemathesis where that is not;
+    /// the summary says so.
     Test(suite::Options),
     /// Start a throwaway PostgreSQL and a PgBouncer, run a command that finds them in its environment, and stop them
     ///

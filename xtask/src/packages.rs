@@ -20,13 +20,15 @@ struct Need {
 }
 
 /// The SQL contract is tested with the shell that Debian ships; the bundled SQLite and aws-lc are compiled from C. The tests of the
-/// PostgreSQL backend start servers of their own, some behind PgBouncer, and some with a clock that is wrong.
+/// PostgreSQL backend start servers of their own, some behind PgBouncer, and some with a clock that is wrong. Schemathesis
+/// ([`crate::schemathesis`]) is a Python program.
 const NEEDS: &[Need] = &[
     Need { packages: &["sqlite3"], is_met: || answers("sqlite3", &["--version"]) },
     Need { packages: &["gcc", "libc6-dev"], is_met: compiles_c },
     Need { packages: &["postgresql"], is_met: || Cluster::is_available().is_ok() },
     Need { packages: &["pgbouncer"], is_met: || Pooler::is_available().is_ok() },
     Need { packages: &["faketime"], is_met: || answers("faketime", &["--version"]) },
+    Need { packages: &["python3-venv"], is_met: || answers("python3", &["-c", "import venv, ensurepip"]) },
 ];
 
 /// Installs what is missing, when that was asked for and can be done; else says what is missing and lets the tests go on.

@@ -53,16 +53,6 @@ pub(crate) fn start(servers: SharedServers) -> Step {
     })
 }
 
-/// What nextest is told to run every test but those that need PostgreSQL.
-pub(crate) fn nextest_without() -> [String; 2] {
-    ["--filterset".into(), format!(r"not test(/\b{MODULE}::/)")]
-}
-
-/// What a test binary of cargo's own is told for the same; it comes after `--`.
-pub(crate) fn libtest_without() -> [String; 2] {
-    ["--skip".into(), format!("{MODULE}::")]
-}
-
 /// What `cargo xtask postgres` takes.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -127,12 +117,6 @@ mod tests {
     fn every_word_after_the_first_belongs_to_the_command() {
         let line = Line::try_parse_from(["postgres", "cargo", "test", "-p", "xtask", "--", "--help"]).expect("a command");
         assert_eq!(line.options.command, ["cargo", "test", "-p", "xtask", "--", "--help"]);
-    }
-
-    #[test]
-    fn the_tests_that_need_it_are_told_by_their_module() {
-        assert_eq!(nextest_without(), ["--filterset", r"not test(/\bon_postgres::/)"]);
-        assert_eq!(libtest_without(), ["--skip", "on_postgres::"]);
     }
 
     #[test]

@@ -4,17 +4,18 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 use clap::Args;
+use lastseen_test_postgres::MODULE;
 
 use crate::command::{answers, cargo, run_tests};
 use crate::postgresql::SharedServers;
 use crate::step::{Outcome, Step};
 use crate::tally::Tally;
-use crate::{checks, packages, postgresql, sql};
+use crate::{checks, packages, postgresql, schemathesis, sql};
 
 /// What `cargo xtask test` takes.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Options {
-    /// Install the Debian packages that the suite needs, when run as root on Debian and one is missing
+    /// Install what is missing: the Debian packages that the suite needs, as root on Debian, and Schemathesis under target/
     #[arg(long)]
     install: bool,
     /// Between two edits: formatting, clippy and the tests; leaves out documentation, licences and doc tests
@@ -35,6 +36,7 @@ pub(crate) fn steps(options: Options) -> Vec<Step> {
     if !options.quick {
         steps.push(doc_tests(servers.clone()));
     }
+    steps.push(schemathesis::present(options.install));
     steps.push(other_tests(servers));
     steps
 }
@@ -53,23 +55,32 @@ fn doc_tests(servers: SharedServers) -> Step {
 /// Every other test, by nextest where it is installed.
 fn other_tests(servers: SharedServers) -> Step {
     Step::new("tests", REMEDY, move || {
-        let command = test_command(answers("cargo", &["nextest", "--version"]), servers.are_running());
+        let mut left_out = Vec::new();
+        if !servers.are_running() {
+            left_out.push(MODULE);
+        }
+        if !schemathesis::is_there() {
+            left_out.push(schemathesis::MODULE);
+        }
+        let command = test_command(answers("cargo", &["nextest", "--version"]), &left_out);
         some(run_tests(&mut prepared(command, &servers))?)
     })
 }
 
-/// The command that runs the tests, by nextest or by cargo's own runner, with or without those that need PostgreSQL.
-fn test_command(nextest: bool, postgres: bool) -> Command {
+/// The command that runs the tests, by nextest or by cargo's own runner, without those in modules of these names.
+fn test_command(nextest: bool, left_out: &[&str]) -> Command {
     if nextest {
         let mut command = cargo(&["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]);
-        if !postgres {
-            command.args(postgresql::nextest_without());
+        if !left_out.is_empty() {
+            // One expression: of several, nextest would run what any of them lets through.
+            let modules: Vec<String> = left_out.iter().map(|module| format!(r"test(/\b{module}::/)")).collect();
+            command.args(["--filterset".to_owned(), format!("not ({})", modules.join(" or "))]);
         }
         command
     } else {
-        let mut command = cargo(&["test", "--workspace", "--lib", "--bins", "--tests", "--locked", "--no-fail-fast"]);
-        if !postgres {
-            command.arg("--").args(postgresql::libtest_without());
+        let mut command = cargo(&["test", "--workspace", "--lib", "--bins", "--tests", "--locked", "--no-fail-fast", "--"]);
+        for module in left_out {
+            command.args(["--skip".to_owned(), format!("{module}::")]);
         }
         command
     }
@@ -103,21 +114,37 @@ mod tests {
         let all = names(Options { install: false, quick: false });
         assert_eq!(
             all,
-            ["debian packages", "format", "clippy", "documentation", "dependencies", "postgresql", "sql", "doc tests", "tests"]
+            [
+                "debian packages",
+                "format",
+                "clippy",
+                "documentation",
+                "dependencies",
+                "postgresql",
+                "sql",
+                "doc tests",
+                "schemathesis",
+                "tests"
+            ]
         );
-        assert_eq!(names(Options { install: true, quick: true }), ["debian packages", "format", "clippy", "postgresql", "sql", "tests"]);
+        assert_eq!(
+            names(Options { install: true, quick: true }),
+            ["debian packages", "format", "clippy", "postgresql", "sql", "schemathesis", "tests"]
+        );
     }
 
     #[test]
-    fn only_without_postgresql_are_its_tests_left_out_by_either_runner() {
-        let last = |nextest, postgres| {
-            let command = test_command(nextest, postgres);
-            command.get_args().last().expect("arguments").to_string_lossy().into_owned()
+    fn the_tests_of_what_is_not_there_are_left_out_by_either_runner() {
+        let last = |nextest, left_out: &[&str], words: usize| {
+            let command = test_command(nextest, left_out);
+            let arguments: Vec<String> = command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
+            arguments[arguments.len() - words..].to_vec()
         };
-        assert_eq!(last(true, true), "--no-fail-fast");
-        assert_eq!(last(false, true), "--no-fail-fast");
-        assert_eq!(last(true, false), postgresql::nextest_without()[1]);
-        assert_eq!(last(false, false), postgresql::libtest_without()[1]);
+        assert_eq!(last(true, &[], 1), ["--no-fail-fast"]);
+        assert_eq!(last(false, &[], 2), ["--no-fail-fast", "--"]);
+        assert_eq!(last(true, &["a"], 2), ["--filterset", r"not (test(/\ba::/))"]);
+        assert_eq!(last(true, &["a", "b"], 2), ["--filterset", r"not (test(/\ba::/) or test(/\bb::/))"]);
+        assert_eq!(last(false, &["a", "b"], 5), ["--", "--skip", "a::", "--skip", "b::"]);
     }
 
     #[test]

@@ -6,11 +6,12 @@ use std::sync::{Arc, OnceLock};
 use lastseen_contracts::Registry;
 use lastseen_engine::{Engine, TenantAccess};
 use lastseen_graph::{Endpoints, GraphClient, TokioTimer};
-use lastseen_model::{CredentialRef, Selection, TenantId};
+use lastseen_model::{CredentialRef, Selection, TenantId, Tenants};
 use lastseen_store::{Store, TenantRecord, TenantScope};
 
 use crate::args::{Global, SelectionArgs};
 use crate::config::{Config, parse_length};
+use crate::output::first_few;
 use crate::problem::Problem;
 
 /// A command's surroundings.
@@ -94,6 +95,18 @@ impl App {
             (None, []) => Err(Problem::usage("this database knows no tenant yet").next("sync one: lastseen sync --tenant <GUID>")),
             (None, several) => Err(Problem::usage("this database knows several tenants")
                 .next(format!("name one of these with --tenant:\n{}", names(several, &self.config.names)))),
+        }
+    }
+
+    /// Tenants in a few words: `every tenant`, or their names.
+    pub(crate) fn tenants_words(&self, tenants: &Tenants, known: &[TenantRecord]) -> String {
+        match tenants {
+            Tenants::All => "every tenant".to_owned(),
+            Tenants::Some(some) if some.is_empty() => "no tenant".to_owned(),
+            Tenants::Some(some) => {
+                let labels: Vec<String> = some.iter().map(|tenant| self.tenant_of(*tenant, known).label()).collect();
+                first_few(&labels.iter().map(String::as_str).collect::<Vec<_>>())
+            }
         }
     }
 

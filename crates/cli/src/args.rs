@@ -1,21 +1,33 @@
 //! The command line's words.
 
+mod diff;
 mod doctor;
+mod runs;
+mod schedule;
+mod serve;
+mod status;
 mod tenant;
+mod timeline;
+mod token;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use lastseen_model::listing::UnknownWord;
-use lastseen_model::{Confidence, ExternalId, PolicyType, Reference, RunStatus, SelectionHash, TenantId};
+use lastseen_model::{Confidence, ExternalId, PolicyType, Reference, SelectionHash, TenantId};
 
+pub(crate) use self::diff::Diff;
 pub(crate) use self::doctor::Doctor;
+pub(crate) use self::runs::{Runs, RunsCommand};
+pub(crate) use self::schedule::{AddSchedule, ScheduleCommand};
+pub(crate) use self::serve::{Role, Serve};
+pub(crate) use self::status::Status;
 pub(crate) use self::tenant::{AddTenant, TenantCommand, Unset};
-use crate::config::parse_length;
+pub(crate) use self::timeline::Timeline;
+pub(crate) use self::token::{CreateToken, TokenCommand};
 
 /// What was last seen in every Intune tenant, what is missing since, and how far to trust that.
 #[derive(Debug, Parser)]
@@ -107,15 +119,19 @@ Reads LASTSEEN_CLIENT_ID and LASTSEEN_CLIENT_SECRET, or LASTSEEN_CLIENT_SECRET_F
 cloud than the global one. With --queue it needs none of them.
 Exit code 0: success, or queued, 1: failed, 2: no run was made, 3: partial, 4: skipped.")]
     Sync(Sync),
-    /// Stay, and work on what `sync --queue` left, for every tenant
+    /// Stay: answer the API, work on queued runs, and keep the schedules, for every tenant
     #[command(after_help = "\
 Examples:
   lastseen serve
   lastseen serve --role worker --runs-at-once 8 --drain-for 2m
+  lastseen serve --role api --listen 0.0.0.0:8480 --tls-certificate cert.pem --tls-key key.pem
+  lastseen serve --listen 10.0.0.7:8480 --plain-http   behind a proxy that speaks TLS
 
-Start as many as you like, on as many machines as reach the database: the limits hold for all of them together.
-Ctrl-C or SIGTERM: takes no more runs and lets those it has end; what still runs after --drain-for is cancelled.
-A second time: cancels at once. Either way it ends with exit code 0.")]
+Start as many as you like, on as many machines as reach the database: the limits hold for all of them together, and each run and each
+time of a schedule is taken by one. `--role api` needs no credential for Microsoft Graph. Whoever asks the API shows a token
+(`lastseen token create`). Beyond this machine it listens only with TLS, or with --plain-http.
+Ctrl-C or SIGTERM: listens no more, answers what it was asked, takes no more runs and lets those it has end; what still runs after
+--drain-for is cancelled. A second time: cancels at once. Either way it ends with exit code 0.")]
     Serve(Serve),
     /// Make the schema of a PostgreSQL database, or bring it to the newest version
     #[command(after_help = "\
@@ -138,7 +154,24 @@ Graph a few small questions. Nothing is written to Graph, nor recorded. Exit cod
     /// Make tenants known, change how they are reached, take them out
     #[command(subcommand)]
     Tenant(TenantCommand),
-    /// List sync runs, or show one
+    /// Give out the API's tokens, list them, take them back
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Let runs come by themselves: cron text, time zone, tenants
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
+    /// How it all stands: what runs, what waits, what is stale, what failed and why
+    #[command(after_help = "\
+Examples:
+  lastseen status
+  lastseen status --watch
+  lastseen status --stale-after 6h --check        for a monitor: exit code 1 when something needs somebody
+
+Over all tenants, or one with --tenant. A selection is failing when its latest completed run failed or is partial, and stale when that was
+a success too long ago. Exit code 0; with --check 1 when something is failing, stale or was never synced, or when no worker looks at a
+schedule that is due.")]
+    Status(Status),
+    /// List sync runs, show one, or cancel one
     #[command(args_conflicts_with_subcommands = true)]
     Runs(Runs),
     /// List what is known, with when it was last seen
@@ -164,6 +197,18 @@ Examples:
     /// Show every listing that bears on one item, and why it counts as it does
     #[command(after_help = "Example:\n  lastseen explain deviceCompliancePolicy 5f1c7e0a-9a75-4f52-8e55-0c3a4a3f9b11")]
     Explain(Explain),
+    /// One item over the runs, as a strip: when it was seen, when not, and since when it is gone
+    #[command(after_help = "Example:\n  lastseen timeline deviceCompliancePolicy 5f1c7e0a-9a75-4f52-8e55-0c3a4a3f9b11")]
+    Timeline(Timeline),
+    /// What became of the items between two runs of one selection: appeared, gone, reappeared, changed
+    #[command(after_help = "\
+Examples:
+  lastseen diff 018d2f40 0192f3c1
+  lastseen diff 018d2f40 0192f3c1 --kind gone --confidence high
+  lastseen diff 018d2f40 0192f3c1 --all           each one with low confidence too, instead of how many there are
+
+The runs in any order: the older is the one that was claimed first. Exit code 0, whatever the difference.")]
+    Diff(Diff),
     /// List the policy types: category, path, permission, and which are off unless named
     Types,
     /// Print the canonical text and the hash of a selection
@@ -215,56 +260,10 @@ pub(crate) enum OnLimit {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Serve {
-    /// What this process does
-    #[arg(long, value_enum, default_value_t = Role::Worker)]
-    pub(crate) role: Role,
-    /// How many runs it has at once (1 to 64); by default worker.runs_at_once of the configuration, else 4
-    #[arg(long, value_name = "N")]
-    pub(crate) runs_at_once: Option<usize>,
-    /// How long its runs may go on once it is told to end (0s to 1h); by default worker.drain_for, else 25s
-    #[arg(long, value_name = "TIME", value_parser = parse_length)]
-    pub(crate) drain_for: Option<Duration>,
-    /// How often it looks at the queue (1s to 60s); by default worker.poll_every, else 2s
-    #[arg(long, value_name = "TIME", value_parser = parse_length)]
-    pub(crate) poll_every: Option<Duration>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Role {
-    /// Works on queued runs
-    Worker,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct Migrate {
     /// The role that Lastseen works with; it gets the rights that it needs, and no others
     #[arg(long, value_name = "ROLE")]
     pub(crate) app_role: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Runs {
-    #[command(subcommand)]
-    pub(crate) command: Option<RunsCommand>,
-    /// Only runs of this selection
-    #[arg(long, value_name = "HASH")]
-    pub(crate) selection: Option<SelectionHash>,
-    /// Only runs with this status: pending, running, skipped, failed, partial or success
-    #[arg(long, value_name = "STATUS", value_parser = words::<RunStatus, _>(RunStatus::ALL.iter().map(|status| status.as_str())))]
-    pub(crate) status: Option<RunStatus>,
-    /// At most this many
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(crate) limit: u32,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum RunsCommand {
-    /// Show one run: its counts, the outcome of every listing, its errors
-    Show {
-        /// The run's id, or any beginning or end of it that only one run has
-        id: String,
-    },
 }
 
 #[derive(Debug, Args)]

@@ -80,6 +80,10 @@ impl From<StoreError> for Problem {
             StoreError::TenantRemoved => {
                 problem.next("bring it back: lastseen tenant add <GUID>; what was seen of it can still be asked for, with --tenant")
             }
+            StoreError::NoSuchTenant(tenant) => {
+                problem.next(format!("make it known first: lastseen tenant add {tenant}; see those that are with `lastseen tenant list`"))
+            }
+            StoreError::NameTaken => problem.next("take another name; see them with `lastseen schedule list`"),
             StoreError::TenantBusy { .. } => {
                 problem.next("wait until it has ended (lastseen runs --tenant <GUID>), or end its worker and wait a minute; then run the command again")
             }

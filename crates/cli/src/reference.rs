@@ -93,10 +93,18 @@ fn reference_of_the_configuration() {
 #[test]
 fn the_reference_names_every_key_of_the_configuration_and_no_other() {
     let expected = |table: &str| -> Vec<String> {
-        let probe = if table.is_empty() { "no_such_key = 1".to_owned() } else { format!("[{table}]\nno_such_key = 1") };
+        let probe = match table {
+            "" => "no_such_key = 1".to_owned(),
+            "api.oidc.grants" => "[api.oidc]\nissuer = 'x'\naudience = 'x'\n[[api.oidc.grants]]\nno_such_key = 1".to_owned(),
+            table => format!("[{table}]\nno_such_key = 1"),
+        };
         let error = toml::from_str::<FileConfig>(&probe).expect_err("an unknown key is refused");
         let message = error.message().to_owned();
         message.split('`').skip(3).step_by(2).map(str::to_owned).collect()
+    };
+    let oidc_keys = |key: String| match key.as_str() {
+        "grants" => expected("api.oidc.grants").into_iter().map(|key| format!("api.oidc.grants.{key}")).collect(),
+        key => vec![format!("api.oidc.{key}")],
     };
     let mut keys: Vec<String> = Vec::new();
     for key in expected("") {
@@ -105,6 +113,10 @@ fn the_reference_names_every_key_of_the_configuration_and_no_other() {
             table @ ("graph" | "run" | "worker" | "limits" | "guard") => {
                 keys.extend(expected(table).into_iter().map(|key| format!("{table}.{key}")));
             }
+            "api" => keys.extend(expected("api").into_iter().flat_map(|key| match key.as_str() {
+                "oidc" => expected("api.oidc").into_iter().flat_map(oidc_keys).collect(),
+                key => vec![format!("api.{key}")],
+            })),
             plain => keys.push(plain.to_owned()),
         }
     }

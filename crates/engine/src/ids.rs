@@ -1,6 +1,6 @@
 //! Where ids come from.
 
-use lastseen_model::{CorrelationId, RunId, WorkerId};
+use lastseen_model::{CorrelationId, RunId, ScheduleId, TokenId, WorkerId};
 use rand::RngExt;
 use uuid::Uuid;
 
@@ -15,6 +15,21 @@ pub(crate) fn new_run_id() -> RunId {
 /// A fresh correlation id.
 pub(crate) fn new_correlation_id() -> CorrelationId {
     CorrelationId::try_from(new_v7()).unwrap_or_else(|_| unreachable_nil())
+}
+
+/// A fresh id of a token.
+pub(crate) fn new_token_id() -> TokenId {
+    TokenId::try_from(new_v7()).unwrap_or_else(|_| unreachable_nil())
+}
+
+/// A fresh id of a schedule: UUIDv7, so that ids sort by creation.
+pub fn new_schedule_id() -> ScheduleId {
+    ScheduleId::try_from(new_v7()).unwrap_or_else(|_| unreachable_nil())
+}
+
+/// A fresh id of a request to the API.
+pub fn new_request_id() -> Uuid {
+    new_v7()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that makes ids")]

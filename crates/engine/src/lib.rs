@@ -6,6 +6,7 @@
 //! never an empty list. Nothing here knows SQL or a terminal.
 
 mod access;
+pub mod cadence;
 mod claim;
 mod doctor;
 mod events;
@@ -16,14 +17,21 @@ mod path;
 mod patience;
 mod queue;
 mod run;
+mod scheduler;
 mod settings;
+pub mod status;
+pub mod timeline;
+pub mod token;
 mod worker;
 
 pub use access::{Accesses, TenantAccess};
 pub use doctor::{Examination, Examine, Examiner, Expected, Knock, NotSignedIn, Outlook, PathExamined, Permission, SignedIn};
 pub use events::{Event, Observer, Silent};
-pub use ids::{new_worker_id, unique_suffix};
+pub use ids::{new_request_id, new_schedule_id, new_worker_id, unique_suffix};
+/// How everything here waits, and whoever stands on it.
+pub use lastseen_graph::{Timer, TokioTimer};
 pub use queue::enqueue;
 pub use run::{Engine, SyncError, SyncRequest};
+pub use scheduler::keep_schedules;
 pub use settings::{EngineSettings, WorkerSettings};
 pub use worker::{WorkerEvent, WorkerObserver};

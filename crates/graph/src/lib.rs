@@ -74,6 +74,7 @@ pub use payload::AppRole;
 pub use probe::{ExpandFound, FirstPage, Probe, SelectFound, SizeFound};
 pub use problem::{CredentialProblem, CredentialReason};
 pub use resolve::{Environment, NotText};
+pub use secret_file::bytes as read_small_file;
 pub use session::{Session, TokenFacts};
 pub use settings::{GraphSettings, GraphSetupError};
 pub use timer::{Timer, TokioTimer};

@@ -14,8 +14,11 @@ const CAP: u64 = 256 * 1024;
 /// What the system tells of itself and of its processes is no credential: the environment of this one stands there, too.
 const NOT_KEPT_THERE: [&str; 3] = ["/proc", "/sys", "/dev"];
 
-/// The bytes of a file.
-pub(crate) fn bytes(path: &Path) -> Result<Vec<u8>, CredentialReason> {
+/// The bytes of a small regular file, such as a secret, a certificate or a key is kept in.
+///
+/// # Errors
+/// A file that is not there, can't be read, is empty, larger than 256 KiB, or no regular file of a user's.
+pub fn bytes(path: &Path) -> Result<Vec<u8>, CredentialReason> {
     let refused = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => CredentialReason::NoFile,
         ErrorKind::PermissionDenied => CredentialReason::NotPermitted,

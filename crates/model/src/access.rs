@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub const SECRET_VARIABLE_PREFIX: &str = "LASTSEEN_";
 
 /// Variables with that beginning that hold other things than secrets of credentials, or more than those.
-const SETTINGS: [&str; 10] = [
+pub(crate) const SETTINGS: [&str; 10] = [
     "LASTSEEN_AUTHORITY",
     "LASTSEEN_CLIENT_ID",
     "LASTSEEN_CLIENT_SECRET_FILE",

@@ -11,6 +11,7 @@ use crate::listing::UnknownWord;
 
 /// What someone may do. Each role may do all that the one before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Asks.
@@ -86,7 +87,8 @@ impl Serialize for Tenants {
 }
 
 /// A role for some tenants.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Grant {
     /// What may be done.
     pub role: Role,
@@ -105,6 +107,11 @@ impl Authority {
     /// Who has these grants.
     pub fn new(grants: impl IntoIterator<Item = Grant>) -> Self {
         Self { grants: grants.into_iter().collect() }
+    }
+
+    /// Each grant, as it was given.
+    pub fn grants(&self) -> &[Grant] {
+        &self.grants
     }
 
     /// The highest role on a tenant; none where it is none of theirs.

@@ -9,6 +9,7 @@ use crate::listing::UnknownWord;
 
 /// What became of an item between two runs of one selection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
     /// The newer run saw it; when the older was claimed it was not known.

@@ -136,6 +136,7 @@ impl From<GraphCode> for String {
 
 /// What is kept beside a code: typed, bounded fields and nothing else.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ErrorContext {
     /// The answer's HTTP status.

@@ -13,6 +13,8 @@ pub mod ids;
 pub mod listing;
 pub mod missing;
 pub mod observation;
+#[cfg(feature = "openapi")]
+mod openapi;
 pub mod run;
 pub mod selection;
 pub mod suggest;

@@ -9,6 +9,7 @@ use crate::error_code::ErrorCode;
 
 /// How a listing ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ListingOutcome {
     /// Every page answered 2xx, the last one carried no next link, and every item on them is committed.

@@ -14,6 +14,7 @@ use crate::run::RunStatus;
 
 /// How far an answer can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Confidence {
     /// At least one reason speaks against it.
@@ -54,6 +55,7 @@ macro_rules! reasons {
     ($($variant:ident $text:literal $phrase:literal;)*) => {
         /// Why an item that is missing may not be gone. In the order of the semantics, which is the order they are given in.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         #[serde(rename_all = "snake_case")]
         pub enum Reason {
             $(#[doc = $phrase] $variant,)*
@@ -110,6 +112,7 @@ impl FromStr for Reason {
 
 /// Which run an answer refers to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Reference {
     /// The latest run that was claimed and ended, however it ended.
@@ -123,6 +126,7 @@ pub enum Reference {
 
 /// The guard against mass disappearance: thresholds, stored with every run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Guard {
     /// At least this many items must be unseen.

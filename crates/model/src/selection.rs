@@ -15,6 +15,7 @@ pub const SELECTION_MAX_NAMES: usize = 1_000;
 /// What to list. Both sets empty means every type that is enabled by default. Holds nothing that does not change what is
 /// listed: who asked, why and how urgently is no part of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Selection {
     /// Every enabled type of these categories.

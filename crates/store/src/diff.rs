@@ -40,6 +40,7 @@ pub enum Diff {
 
 /// What two runs say.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DiffAnswer {
     /// The selection of both.
     pub selection_hash: SelectionHash,
@@ -59,6 +60,7 @@ pub struct DiffAnswer {
 
 /// One of the two runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DiffRun {
     /// The run.
     pub run_id: RunId,
@@ -76,6 +78,7 @@ pub struct DiffRun {
 
 /// What a run has to say of a type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DiffSide {
     /// Every page was listed.
@@ -112,6 +115,7 @@ impl DiffSide {
 
 /// A type, in both runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DiffListing {
     /// The type.
     pub policy_type: PolicyType,
@@ -126,6 +130,7 @@ pub struct DiffListing {
 
 /// How many changes of each kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DiffCounts {
     /// With high confidence.
     pub appeared: u64,
@@ -147,6 +152,7 @@ pub struct DiffCounts {
 
 /// A change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DiffItem {
     /// The type.
     pub policy_type: PolicyType,

@@ -8,6 +8,7 @@ use crate::run::RunRecord;
 
 /// The runs of many tenants, at one moment of the database's clock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FleetState {
     /// That moment.
     #[serde(serialize_with = "lastseen_model::time::serialize")]
@@ -18,6 +19,7 @@ pub struct FleetState {
 
 /// Where a selection of a tenant stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SelectionState {
     /// The newest run by creation: the live one, if there is one.
     pub newest: RunRecord,
@@ -32,6 +34,7 @@ pub struct SelectionState {
 
 /// How much is missing for a selection of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MissingCounts {
     /// The tenant.
     pub tenant_id: TenantId,
@@ -45,6 +48,7 @@ pub struct MissingCounts {
 
 /// What a reference run says, in numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Counted {
     /// The run, as in [`crate::MissingAnswer::reference`].
     #[serde(flatten)]

@@ -16,6 +16,8 @@ mod comparison;
 mod diff;
 mod error;
 mod fleet;
+#[cfg(feature = "openapi")]
+mod openapi;
 mod queue;
 mod read;
 mod retention;

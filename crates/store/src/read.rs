@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 /// A selection that was used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SelectionRecord {
     /// Its hash.
     pub selection_hash: SelectionHash,
@@ -28,6 +29,7 @@ pub struct SelectionRecord {
 
 /// A row of `inventory_items`.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Item {
     /// The tenant.
     pub tenant_id: TenantId,
@@ -42,6 +44,7 @@ pub struct Item {
     /// The platform.
     pub platform: Option<String>,
     /// Whitelisted metadata.
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub meta_jsonb: Box<RawValue>,
     /// How many assignments; none when not read.
     pub assignment_count: Option<u32>,
@@ -134,6 +137,7 @@ fn page_size(limit: u32) -> usize {
 
 /// A page of items.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ItemPage {
     /// The items.
     pub items: Vec<Item>,
@@ -193,6 +197,7 @@ pub enum Missing {
 
 /// What a reference run says is missing.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MissingAnswer {
     /// The run; for the reference *latest complete* the latest completed one, whose scope is answered.
     #[serde(flatten)]
@@ -214,6 +219,7 @@ pub struct MissingAnswer {
 
 /// The reference run of an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ReferenceRun {
     /// The run.
     pub reference_run_id: RunId,
@@ -226,6 +232,7 @@ pub struct ReferenceRun {
 
 /// A row of `inventory_coverage`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Coverage {
     /// The tenant.
     pub tenant_id: TenantId,
@@ -253,6 +260,7 @@ pub struct Coverage {
 
 /// A row of `inventory_missing`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MissingItem {
     /// The tenant.
     pub tenant_id: TenantId,
@@ -304,6 +312,7 @@ pub const SUCCESSORS_NAMED: usize = 3;
 
 /// An item that a missing one may live on as.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PossibleSuccessor {
     /// Its type.
     pub policy_type: PolicyType,
@@ -318,6 +327,7 @@ pub struct PossibleSuccessor {
 
 /// One item, and why it counts as it does.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Explanation {
     /// The item.
     #[serde(flatten)]
@@ -332,6 +342,7 @@ pub struct Explanation {
 
 /// One listing, seen from one item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SightingRow {
     /// The run.
     pub run_id: RunId,
@@ -360,6 +371,7 @@ pub struct SightingRow {
 
 /// Where an item stands for one selection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct StandingRow {
     /// The selection.
     pub selection_hash: SelectionHash,
@@ -371,6 +383,7 @@ pub struct StandingRow {
 
 /// A person's note on a missing item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Acknowledgement {
     /// The type.
     pub policy_type: PolicyType,

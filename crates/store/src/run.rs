@@ -219,6 +219,7 @@ pub struct FinishRun {
 
 /// What a run asked of Graph and got.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Traffic {
     /// Requests sent, retries and sign-in included.
     pub requests: u64,
@@ -244,6 +245,7 @@ pub struct RunError {
 
 /// A run's counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RunCounts {
     /// Distinct items observed.
     pub items_observed: u64,
@@ -266,6 +268,7 @@ pub struct RunCounts {
 
 /// The record of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RunRecord {
     /// The tenant.
     pub tenant_id: TenantId,
@@ -307,6 +310,7 @@ pub struct RunRecord {
 
 /// What a run learned about one type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ListingRecord {
     /// The type.
     pub policy_type: PolicyType,
@@ -340,6 +344,7 @@ pub struct ListingRecord {
 
 /// A run with its listings (in scope order) and kept errors (in order).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RunDetail {
     /// The record.
     #[serde(flatten)]

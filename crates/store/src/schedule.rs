@@ -32,6 +32,7 @@ pub struct NewSchedule {
 
 /// A schedule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ScheduleRecord {
     /// Its id.
     pub schedule_id: ScheduleId,

@@ -13,6 +13,7 @@ pub const REQUESTS_AT_ONCE: RangeInclusive<u32> = 1..=64;
 
 /// A tenant the database knows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TenantRecord {
     /// Its id.
     pub tenant_id: TenantId,
@@ -86,6 +87,7 @@ pub struct TenantChange {
 
 /// What a removal did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Removal {
     /// Since when the tenant is removed: the first time, where it was removed before.
     #[serde(serialize_with = "lastseen_model::time::serialize")]

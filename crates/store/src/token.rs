@@ -30,6 +30,7 @@ pub struct NewToken {
 
 /// A token, without its secret and without its hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TokenRecord {
     /// Its id.
     pub token_id: TokenId,

@@ -16,6 +16,8 @@ const AGAINST_ITEMS: [(&str, &str); 3] = [
 /// The crate that speaks HTTP to Microsoft, and the files of it that may post: the one that sends a form to the token endpoint, and the one
 /// that signs in by it.
 const GRAPH: &str = "graph";
+/// The one other file that sends requests: it reads the keys of the issuer whose tokens the API accepts.
+const ISSUER_KEYS: &str = "crates/api/src/oidc/keys.rs";
 const SIGN_IN: &[&str] = &["crates/graph/src/transport.rs", "crates/graph/src/sign_in.rs"];
 
 /// SQL, or the library for it, in what runs outside the backends. Examples for people, which read the views of the SQL contract, are no
@@ -40,24 +42,32 @@ pub(crate) fn sql_outside_backends(sources: &[Source]) -> Vec<String> {
     found
 }
 
-/// The HTTP client's name in what runs outside the one path to Microsoft.
+/// The HTTP client's name in what runs outside the one path to Microsoft, and the one file that reads an issuer's keys.
 pub(crate) fn http_client_outside_graph(sources: &[Source]) -> Vec<String> {
-    let elsewhere = sources.iter().filter(|source| source.crate_folder() != GRAPH && is_production(source) && !source.is_sql());
+    let elsewhere = sources.iter().filter(|source| !sends_requests(source) && is_production(source) && !source.is_sql());
     let named = |token: &Token| matches!(&token.word, Word::Name(name) if name == "reqwest");
     elsewhere.flat_map(|source| tokens_where(source, named, "`reqwest` belongs to graph, the one path to Microsoft")).collect()
 }
 
-/// Requests to Graph that could change something: any method but GET, outside the files that sign in.
+fn sends_requests(source: &Source) -> bool {
+    source.crate_folder() == GRAPH || source.path == ISSUER_KEYS
+}
+
+/// Requests that could change something: any method but GET, outside the files that sign in.
 pub(crate) fn write_verbs(sources: &[Source]) -> Vec<String> {
     let mut found = Vec::new();
-    for source in sources.iter().filter(|source| source.crate_folder() == GRAPH && is_production(source) && !source.is_sql()) {
+    for source in sources.iter().filter(|source| sends_requests(source) && is_production(source) && !source.is_sql()) {
         let posts = SIGN_IN.contains(&source.path.as_str());
         let tokens = tokens::production(&source.text);
         for (index, token) in tokens.iter().enumerate() {
             if let Some(method) = write_method(&tokens[index..])
                 && !(posts && method == "POST")
             {
-                found.push(at(source, token, &format!("{method} could change something: Graph is read by GET; only signing in may POST")));
+                found.push(at(
+                    source,
+                    token,
+                    &format!("{method} could change something: Graph and an issuer's keys are read by GET; only signing in may POST"),
+                ));
             }
         }
     }
@@ -201,6 +211,26 @@ mod tests {
         assert_eq!(http_client_outside_graph(&source("crates/engine/src/a.rs", "use lastseen_graph::reqwest;")).len(), 1);
         assert!(http_client_outside_graph(&source("crates/graph/src/a.rs", "use reqwest::Client;")).is_empty());
         assert!(http_client_outside_graph(&source("crates/engine/src/a.rs", "// not reqwest")).is_empty());
+    }
+
+    #[test]
+    fn r15_one_file_of_the_api_reads_an_issuers_keys_and_no_other_does() {
+        let text = "use reqwest::Client;";
+        assert!(http_client_outside_graph(&source("crates/api/src/oidc/keys.rs", text)).is_empty());
+        for path in
+            ["crates/api/src/oidc/cache.rs", "crates/api/src/oidc/keys/more.rs", "crates/api/src/keys.rs", "crates/cli/src/oidc/keys.rs"]
+        {
+            assert_eq!(http_client_outside_graph(&source(path, text)).len(), 1, "{path}");
+        }
+    }
+
+    #[test]
+    fn r16_an_issuers_keys_are_read_by_get_alone() {
+        let path = "crates/api/src/oidc/keys.rs";
+        assert!(write_verbs(&source(path, "fn a() { client.get(url); }")).is_empty());
+        for call in ["client.post(url)", "client.put(url)", "client.request(Method::DELETE, url)", "Request::new(Method::POST, url)"] {
+            assert_eq!(write_verbs(&source(path, &format!("fn a() {{ {call}; }}"))).len(), 1, "{call}");
+        }
     }
 
     #[test]

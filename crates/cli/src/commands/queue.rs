@@ -1,6 +1,7 @@
 //! `lastseen sync --queue`: leaves the runs to a worker.
 
 use lastseen_engine::{SyncError, SyncRequest, enqueue};
+use lastseen_model::OnLimit;
 use lastseen_store::{Enqueued, Store};
 
 use crate::app::{App, Tenant};
@@ -62,5 +63,7 @@ pub(crate) async fn queue(
 
 async fn queue_one(app: &App, store: &dyn Store, tenant: &Tenant, request: &SyncRequest) -> Result<Enqueued, SyncError> {
     store.register_tenant(&tenant.scope, tenant.name.as_deref()).await?;
-    enqueue(store, &tenant.scope, request, &app.config.engine).await
+    // What is left to a worker waits for it, also at a limit.
+    let request = SyncRequest { on_limit: OnLimit::Wait, ..request.clone() };
+    enqueue(store, &tenant.scope, &request, &app.config.engine, None).await
 }

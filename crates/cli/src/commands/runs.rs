@@ -1,12 +1,13 @@
-//! `lastseen runs` and `lastseen runs show`.
+//! `lastseen runs`, `runs show` and `runs cancel`.
 
 use lastseen_model::ListingOutcome;
-use lastseen_store::{ListingRecord, RunDetail, RunLookup, RunQuery, RunRecord};
+use lastseen_store::{ListingRecord, RunDetail, RunLookup, RunQuery, RunRecord, Store};
 use serde_json::json;
 
 use crate::advice;
 use crate::app::{App, Tenant};
 use crate::args::{Runs, RunsCommand};
+use crate::commands::cancel;
 use crate::exit::Exit;
 use crate::output::{Screen, ago, count, exact, grouped, seconds, selection_words};
 use crate::problem::Problem;
@@ -14,13 +15,10 @@ use crate::problem::Problem;
 pub(crate) async fn run(app: &App, args: &Runs, screen: &mut Screen) -> Result<Exit, Problem> {
     let store = app.open_existing().await?;
     let tenant = app.known_tenant(&*store).await?;
-    if let Some(RunsCommand::Show { id }) = &args.command {
-        return match store.find_run(&tenant.scope, &id.to_lowercase()).await? {
-            RunLookup::One(detail) => show(&tenant, &detail, screen),
-            RunLookup::None => Err(Problem::failed(format!("{} has no run `{id}`", tenant.label())).next("see them with `lastseen runs`")),
-            RunLookup::Several(many) => Err(Problem::usage(format!("`{id}` fits {}", count(many, "run", "runs")))
-                .next("write more of the id; `lastseen runs --wide` shows them whole")),
-        };
+    match &args.command {
+        Some(RunsCommand::Show { id }) => return show(&tenant, &find(&*store, &tenant, id).await?, screen),
+        Some(RunsCommand::Cancel { id }) => return cancel::run(&*store, &tenant, id, screen).await,
+        None => {}
     }
     let query = RunQuery { selection: args.selection, status: args.status, before: None, limit: args.limit };
     let runs = store.runs(&tenant.scope, &query).await?;
@@ -48,6 +46,16 @@ pub(crate) async fn run(app: &App, args: &Runs, screen: &mut Screen) -> Result<E
     }
     screen.show(&table)?;
     Ok(Exit::Success)
+}
+
+/// The run that a part of an id stands for.
+pub(crate) async fn find(store: &dyn Store, tenant: &Tenant, id: &str) -> Result<RunDetail, Problem> {
+    match store.find_run(&tenant.scope, &id.to_lowercase()).await? {
+        RunLookup::One(detail) => Ok(*detail),
+        RunLookup::None => Err(Problem::failed(format!("{} has no run `{id}`", tenant.label())).next("see them with `lastseen runs`")),
+        RunLookup::Several(many) => Err(Problem::usage(format!("`{id}` fits {}", count(many, "run", "runs")))
+            .next("write more of the id; `lastseen runs --wide` shows them whole")),
+    }
 }
 
 fn show(tenant: &Tenant, detail: &RunDetail, screen: &mut Screen) -> Result<Exit, Problem> {

@@ -1,10 +1,11 @@
 //! What `lastseen.toml` may say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lastseen_model::TenantId;
+use lastseen_model::{Role, TenantId};
 use serde::Deserialize;
 
 /// What `lastseen.toml` may say. Every key is optional; an unknown one is refused by name.
@@ -20,6 +21,7 @@ pub(crate) struct FileConfig {
     pub(crate) worker: WorkerConfig,
     pub(crate) limits: LimitsConfig,
     pub(crate) guard: GuardConfig,
+    pub(crate) api: ApiConfig,
     /// Names for tenants, by GUID.
     pub(crate) tenants: BTreeMap<TenantId, TenantConfig>,
 }
@@ -75,6 +77,50 @@ pub(crate) struct LimitsConfig {
 pub(crate) struct GuardConfig {
     pub(crate) min_items: Option<u32>,
     pub(crate) percent: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ApiConfig {
+    pub(crate) listen: Option<SocketAddr>,
+    pub(crate) tls_certificate: Option<PathBuf>,
+    pub(crate) tls_key: Option<PathBuf>,
+    pub(crate) oidc: Option<OidcConfig>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OidcConfig {
+    pub(crate) issuer: String,
+    pub(crate) audience: String,
+    pub(crate) subject_claim: Option<String>,
+    pub(crate) name_claim: Option<String>,
+    pub(crate) roles_claim: Option<String>,
+    #[serde(default)]
+    pub(crate) grants: Vec<GrantConfig>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GrantConfig {
+    pub(crate) value: String,
+    pub(crate) role: Role,
+    pub(crate) tenants: TenantsConfig,
+}
+
+/// Which tenants: the word `all`, or their ids.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum TenantsConfig {
+    All(AllTenants),
+    Some(BTreeSet<TenantId>),
+}
+
+/// The word `all`.
+#[derive(Debug, Deserialize)]
+pub(crate) enum AllTenants {
+    #[serde(rename = "all")]
+    All,
 }
 
 #[derive(Debug, Deserialize)]

@@ -11,6 +11,7 @@ use crate::problem::Problem;
 /// What it may not say, and why.
 const NOT_FROM_HERE: &[(&[&str], &str)] = &[
     (&["database_url"], "it decides which database is asked, and that names tenants and their credentials"),
+    (&["api"], "it decides who may ask the API, and where"),
     (&["guard"], "it decides how far an answer can be trusted"),
     (&["graph", "cloud"], SECRETS),
     (&["graph", "authority"], SECRETS),
@@ -67,6 +68,7 @@ mod tests {
         for (path, _) in NOT_FROM_HERE {
             let text = match path {
                 ["guard"] => "[guard]\npercent = 100".to_owned(),
+                ["api"] => "[api]\nlisten = '0.0.0.0:8480'".to_owned(),
                 [key] => format!("{key} = 'x'"),
                 [table, key] => format!("[{table}]\n{key} = 'x'"),
                 _ => unreachable!("keys are one or two deep"),

@@ -55,6 +55,17 @@ pub(crate) const KEYS: &[Key] = &[
     key("limits.per_tenant", "2", "runs at once of one tenant (1 to 100)"),
     key("guard.min_items", "20", "from how many unseen items on the guard may trip"),
     key("guard.percent", "50", "and above which share of the type, in percent"),
+    key("api.listen", "`127.0.0.1:8480`", "where the API listens"),
+    key("api.tls_certificate", "none", "its certificate with what that is signed by, PEM"),
+    key("api.tls_key", "none", "the certificate's key, PEM"),
+    key("api.oidc.issuer", "none", "an issuer of OpenID Connect whose bearer tokens are accepted, as its tokens name it"),
+    key("api.oidc.audience", "none", "what those tokens must be for"),
+    key("api.oidc.subject_claim", "`sub`", "the claim that says who somebody is"),
+    key("api.oidc.name_claim", "`name`", "the claim that says how people call them"),
+    key("api.oidc.roles_claim", "`roles`", "the claim whose values grant something"),
+    key("api.oidc.grants.value", "none", "a value of that claim; each grant is a table `[[api.oidc.grants]]`"),
+    key("api.oidc.grants.role", "none", "what it may do: `reader`, `operator` or `admin`"),
+    key("api.oidc.grants.tenants", "none", "to which tenants: `\"all\"`, or a list of GUIDs"),
     key("tenants.\"<GUID>\".name", "none", "the tenant's name for people"),
 ];
 

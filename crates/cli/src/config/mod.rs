@@ -1,6 +1,7 @@
 //! Settings: the command line over the environment over `lastseen.toml` over what the program would do by itself.
 
 mod access;
+mod api;
 mod contracts;
 mod database;
 mod file;
@@ -24,8 +25,8 @@ use lastseen_store_postgres::PoolSettings;
 
 pub(crate) use self::access::{AccessConfig, HOW_TO_SIGN_IN};
 pub(crate) use self::database::Database;
+use self::file::{ApiConfig, GraphConfig, GuardConfig, Length, LimitsConfig, RunConfig};
 pub(crate) use self::file::{FileConfig, parse_length};
-use self::file::{GraphConfig, GuardConfig, Length, LimitsConfig, RunConfig};
 #[cfg(test)]
 pub(crate) use self::here::not_from_here;
 #[cfg(test)]
@@ -53,6 +54,7 @@ pub(crate) struct Config {
     /// The files that were read.
     pub(crate) files: Vec<PathBuf>,
     pub(crate) access: AccessConfig,
+    api: ApiConfig,
 }
 
 impl Config {
@@ -75,6 +77,7 @@ impl Config {
             database,
             files,
             access: AccessConfig::load(&file.graph)?,
+            api: file.api,
             graph: graph_settings(&file.graph)?,
             registry,
             overrides,
@@ -102,6 +105,7 @@ impl Config {
             overrides: Overrides::default(),
             files: Vec::new(),
             access: AccessConfig::for_demo(origin, client_id, secret)?,
+            api: ApiConfig::default(),
         })
     }
 }
@@ -146,7 +150,8 @@ fn parse(text: &str) -> Result<FileConfig, String> {
     toml::from_str(text).map_err(|error| {
         let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
         let message = error.message();
-        let quotes_a_value = ["invalid type", "invalid value", "invalid length"].iter().any(|beginning| message.starts_with(beginning));
+        let quotes_a_value =
+            ["invalid type", "invalid value", "invalid length", "unknown variant"].iter().any(|beginning| message.starts_with(beginning));
         let what = match message {
             message if message.contains("`client_secret`,") => {
                 "a client secret does not belong here; use client_secret_file or credential".to_owned()
@@ -244,6 +249,16 @@ pub(crate) fn user_name() -> Option<String> {
     ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| variable(name).ok().flatten())
 }
 
+/// Whether the terminal shows more than ASCII, by what the environment says of it. Where that says nothing it does: every terminal of
+/// today does, and containers say nothing.
+pub(crate) fn shows_unicode() -> bool {
+    let said = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| variable(name).ok().flatten());
+    said.is_none_or(|locale| {
+        let locale = locale.to_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    })
+}
+
 /// A variable of the environment; empty is unset.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 fn variable(name: &str) -> Result<Option<String>, Problem> {
@@ -292,6 +307,9 @@ mod tests {
     #[case("[graph]\nrequest_timeout = 'canary-4711'")]
     #[case("[tenants.canary-4711]\nname = 'x'")]
     #[case("[limits]\nglobal = canary-4711")]
+    #[case("[api]\nlisten = 'canary-4711'")]
+    #[case("[api.oidc]\nissuer = 'x'\naudience = 'x'\n[[api.oidc.grants]]\nvalue = 'x'\nrole = 'canary-4711'\ntenants = 'all'")]
+    #[case("[api.oidc]\nissuer = 'x'\naudience = 'x'\n[[api.oidc.grants]]\nvalue = 'x'\nrole = 'reader'\ntenants = 'canary-4711'")]
     #[case("canary-4711")]
     fn i17_no_value_of_the_file_is_told_in_an_error(#[case] text: &str) {
         let error = parse(text).expect_err("refused");

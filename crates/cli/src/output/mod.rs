@@ -8,7 +8,7 @@ use std::io::Write;
 
 pub(crate) use screen::Screen;
 pub(crate) use table::{Table, plain};
-pub(crate) use words::{ago, count, exact, first_few, flags, grouped, seconds, selection_words};
+pub(crate) use words::{ago, count, exact, first_few, flags, grouped, length, seconds, selection_words, until};
 
 /// A line on standard error; where nobody hears it, nothing is lost.
 pub(crate) fn say(line: &str) {

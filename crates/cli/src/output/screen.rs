@@ -5,6 +5,7 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use anstyle::{AnsiColor, Style};
 use lastseen_model::{RunId, Timestamp};
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::Table;
 use super::table::plain;
@@ -52,15 +53,24 @@ impl Screen {
         self.wide
     }
 
+    /// How many characters fit on a line; none where that is not known, or everything is to be shown.
+    pub(crate) fn width(&self) -> Option<usize> {
+        self.width.map(usize::from)
+    }
+
     /// A table that fits.
     pub(crate) fn table(&self, headings: &[&str]) -> Table {
         Table::new(headings, self.width)
     }
 
-    /// A run's id: short unless wide. A UUIDv7 begins with the time, so runs of one minute begin alike; its end tells them
-    /// apart, and `runs show` takes either.
+    /// A run's id: short unless wide; `runs show` takes it either way.
     pub(crate) fn run(&self, run: RunId) -> String {
-        let whole = run.to_string();
+        self.short(run)
+    }
+
+    /// An id of ours: short unless wide. A UUIDv7 begins with the time, so those of one minute begin alike; its end tells them apart.
+    pub(crate) fn short(&self, id: impl Into<Uuid>) -> String {
+        let whole = id.into().to_string();
         if self.wide { whole } else { whole[whole.len() - 8..].to_owned() }
     }
 
@@ -99,6 +109,16 @@ impl Screen {
     pub(crate) fn json(&mut self, document: &impl Serialize) -> std::io::Result<()> {
         heard(serde_json::to_writer_pretty(&mut self.out, document).map_err(std::io::Error::from))?;
         heard(writeln!(self.out))
+    }
+
+    /// Whether standard output is a terminal, and shows tables.
+    pub(crate) fn may_redraw(&self) -> bool {
+        self.output == Output::Table && std::io::stdout().is_terminal()
+    }
+
+    /// An empty screen, where one is looked at.
+    pub(crate) fn clear(&mut self) -> std::io::Result<()> {
+        heard(write!(self.out, "\u{1b}[H\u{1b}[2J"))
     }
 
     /// Everything written so far is on its way.

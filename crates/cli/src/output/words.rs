@@ -32,7 +32,7 @@ pub(crate) fn ago(now: Timestamp, then: Timestamp) -> String {
 }
 
 /// As [`ago`], without the word.
-pub(crate) fn long_ago(now: Timestamp, then: Timestamp) -> String {
+fn long_ago(now: Timestamp, then: Timestamp) -> String {
     let seconds = now.as_second().saturating_sub(then.as_second());
     let of = |unit: i64, one, many| count(u64::try_from(seconds / unit).unwrap_or_default(), one, many);
     match seconds {
@@ -42,6 +42,30 @@ pub(crate) fn long_ago(now: Timestamp, then: Timestamp) -> String {
         3_600..86_400 => of(3_600, "hour", "hours"),
         86_400..5_184_000 => of(86_400, "day", "days"),
         _ => format!("on {}", then.strftime("%-d %B %Y")),
+    }
+}
+
+/// `in 3 minutes`, `in 2 hours`, and from two months on the date; `now` for what is due.
+pub(crate) fn until(now: Timestamp, then: Timestamp) -> String {
+    match then.as_second().saturating_sub(now.as_second()) {
+        ..1 => "now".to_owned(),
+        seconds @ 1..10 => format!("in {}", count(seconds.unsigned_abs(), "second", "seconds")),
+        _ => match long_ago(then, now).as_str() {
+            date if date.starts_with("on ") => format!("on {}", then.strftime("%-d %B %Y")),
+            length => format!("in {length}"),
+        },
+    }
+}
+
+/// A length of time in the largest unit that it is a whole number of: `45 seconds`, `10 minutes`, `24 hours`, `90 days`.
+pub(crate) fn length(length: Duration) -> String {
+    let seconds = length.as_secs();
+    let of = |unit: u64, one, many| count(seconds / unit, one, many);
+    match seconds {
+        _ if seconds > 0 && seconds.is_multiple_of(86_400) && seconds > 86_400 => of(86_400, "day", "days"),
+        _ if seconds > 0 && seconds.is_multiple_of(3_600) => of(3_600, "hour", "hours"),
+        _ if seconds > 0 && seconds.is_multiple_of(60) => of(60, "minute", "minutes"),
+        _ => of(1, "second", "seconds"),
     }
 }
 
@@ -100,6 +124,29 @@ mod tests {
     #[case(1_234_567, "1,234,567")]
     fn thousands_are_grouped(#[case] number: u64, #[case] text: &str) {
         assert_eq!(grouped(number), text);
+    }
+
+    #[rstest]
+    #[case(-5, "now")]
+    #[case(0, "now")]
+    #[case(9, "in 9 seconds")]
+    #[case(3_599, "in 59 minutes")]
+    #[case(172_800, "in 2 days")]
+    #[case(6_000_000, "on 22 March 2026")]
+    fn a_time_to_come_is_told_as_people_would(#[case] seconds: i64, #[case] text: &str) {
+        let now: Timestamp = "2026-01-12T09:14:00Z".parse().expect("a time");
+        let then = Timestamp::from_second(now.as_second() + seconds).expect("a time");
+        assert_eq!(until(now, then), text);
+    }
+
+    #[rstest]
+    #[case(0, "0 seconds")]
+    #[case(90, "90 seconds")]
+    #[case(600, "10 minutes")]
+    #[case(86_400, "24 hours")]
+    #[case(7_776_000, "90 days")]
+    fn a_length_is_told_in_the_largest_whole_unit(#[case] seconds: u64, #[case] text: &str) {
+        assert_eq!(length(Duration::from_secs(seconds)), text);
     }
 
     #[rstest]

@@ -226,12 +226,12 @@ fn all_tenants_are_synced_one_after_another() {
 }
 
 /// What people see, with what differs from run to run replaced by words of the same length.
-fn redacted(world: &World, output: &std::process::Output) -> String {
+pub(crate) fn redacted(world: &World, output: &std::process::Output) -> String {
     let mut out = text(&output.stdout);
     if !output.stderr.is_empty() {
         out = format!("{out}--- standard error\n{}", text(&output.stderr));
     }
-    let (_, runs) = world.json(&["runs", "--limit", "100"]);
+    let (_, runs) = world.json(&["runs", "--limit", "100", "--tenant", &world.tenant().to_string()]);
     for (number, run) in runs["runs"].as_array().into_iter().flatten().rev().enumerate() {
         let id = run["run_id"].as_str().expect("an id");
         out = out.replace(id, &format!("<run {}>", number + 1)).replace(&id[id.len() - 8..], &format!("run{:05}", number + 1));

@@ -126,7 +126,7 @@ async fn i12_a_start_whose_answer_was_lost_waits_on_where_it_has_to() {
 async fn a_contended_start_whose_answer_was_lost_is_told_as_skipped() {
     let world = World::with_size(3).await;
     let store = Unsteady::new(world.store.clone());
-    enqueue(&*world.store, &world.scope(), &request(&[CONFIGURATION]), &world.settings).await.expect("queued");
+    enqueue(&*world.store, &world.scope(), &request(&[CONFIGURATION]), &world.settings, None).await.expect("queued");
     store.starts.lost.store(1, Ordering::SeqCst);
     let run = sync(&world, &store, world.settings.clone(), CancellationToken::new()).await.expect("a record").record;
     assert_eq!((run.status, run.error_codes.as_slice()), (RunStatus::Skipped, [ErrorCode::LockContended].as_slice()));

@@ -4,6 +4,7 @@ mod asking;
 mod claim;
 mod credentials;
 mod lease;
+mod scheduler;
 mod short_waits;
 mod support;
 mod sync;

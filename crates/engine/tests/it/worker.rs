@@ -84,7 +84,7 @@ impl Hired {
 }
 
 async fn put(world: &World, tenant: TenantId, types: &[&str]) -> RunId {
-    let queued = enqueue(&*world.store, &World::scope_of(tenant), &request(types), &world.settings).await.expect("an answer");
+    let queued = enqueue(&*world.store, &World::scope_of(tenant), &request(types), &world.settings, None).await.expect("an answer");
     let Enqueued::Queued(run) = queued else { panic!("the selection is free") };
     run.record.run_id
 }
@@ -314,7 +314,7 @@ async fn a_selection_that_this_program_does_not_know_is_left_in_the_queue_and_ho
     let newer = new_run(&world, &["policyOfTomorrow"]);
     let terms = EnqueueTerms { guard: Guard::default(), limits: Limits::default() };
     world.store.enqueue_run(&world.scope(), &newer, &terms).await.expect("an answer");
-    let refused = enqueue(&*world.store, &world.scope(), &request(&["policyOfTomorrow"]), &world.settings).await;
+    let refused = enqueue(&*world.store, &world.scope(), &request(&["policyOfTomorrow"]), &world.settings, None).await;
     assert!(refused.is_err(), "{refused:?}");
     let known = put(&world, world.tenant(), &[CONFIGURATION]).await;
     let mut worker = Hired::new(&world, world.store.clone(), WorkerSettings::default());

@@ -1,0 +1,11 @@
+//! The items that were seen.
+
+mod explain;
+mod list;
+
+use crate::operation::Endpoint;
+
+/// Them all.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![list::endpoint(), explain::endpoint()]
+}

@@ -1,0 +1,10 @@
+//! Who the caller is.
+
+mod show;
+
+use crate::operation::Endpoint;
+
+/// Them all.
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![show::endpoint()]
+}
