@@ -23,7 +23,7 @@ impl Clock {
 impl Timer for Clock {
     /// Nothing comes about by waiting.
     async fn pause(&self, _: Duration) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
     fn now(&self) -> Duration {
         Duration::from_secs(self.0.load(Ordering::SeqCst))
