@@ -36,7 +36,7 @@ impl Served {
     pub(crate) fn answering(world: &World, words: &[&str]) -> Self {
         let mut served = Self::start(world, &[&["--listen", "127.0.0.1:0"], words].concat());
         let line = served.hear("answering the API");
-        let address = line.split("://").nth(1).and_then(|rest| rest.split("/v1").next()).expect("an address");
+        let address = line.split("/v1").next().and_then(|before| before.rsplit("://").next()).expect("an address");
         served.address = Some(address.parse().expect("an address"));
         served
     }
