@@ -131,7 +131,7 @@ impl Query {
         }
     }
 
-    /// How many things the page may hold, by a parameter such as [`crate::operations::common::LIMIT`].
+    /// How many things the page may hold, by a parameter such as `LIMIT`.
     pub(crate) fn limit(&self, parameter: &Parameter) -> Result<u32, Problem> {
         Ok(self.number(parameter)?.unwrap_or(PAGE_DEFAULT))
     }

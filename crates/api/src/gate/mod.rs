@@ -1,5 +1,5 @@
-//! What every request passes, from the outside in: [`receive`] names it and answers for it, whatever happens; [`bound`] lets so many in and
-//! no longer than so long; [`authenticate`] asks who it is from; [`admit`] whether they may.
+//! What every request passes, from the outside in: [`receive()`] names it and answers for it, whatever happens; [`bound()`] lets so many in and
+//! no longer than so long; [`authenticate()`] asks who it is from; [`admit()`] whether they may.
 
 mod admit;
 mod authenticate;

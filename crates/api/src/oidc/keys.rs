@@ -87,12 +87,7 @@ impl Source {
         if discovery.issuer != self.issuer {
             return Err(FetchFault::OtherIssuer);
         }
-        let keys = Address::parse(&discovery.jwks_uri).ok_or(FetchFault::Address)?;
-        // An issuer elsewhere has no say in what is asked of this machine.
-        if keys.is_loopback() && !self.address.is_loopback() {
-            return Err(FetchFault::Address);
-        }
-        let jwks: Jwks = self.get(&keys).await?;
+        let jwks: Jwks = self.get(&keys_at(&self.address, &discovery.jwks_uri)?).await?;
         KeySet::of(jwks.keys).ok_or(FetchFault::Keys)
     }
 
@@ -114,6 +109,11 @@ impl Source {
         }
         serde_json::from_slice(&body).map_err(|_| FetchFault::NotTheDocument)
     }
+}
+
+/// Where the keys are, if they may be asked for there. An issuer elsewhere has no say in what is asked of this machine.
+fn keys_at(issuer: &Address, said: &str) -> Result<Address, FetchFault> {
+    Address::parse(said).filter(|keys| issuer.is_loopback() || !keys.is_loopback()).ok_or(FetchFault::Address)
 }
 
 #[expect(
@@ -138,4 +138,26 @@ fn client(issuer: &Address) -> Result<Client, OidcSetupError> {
         builder = builder.tls_certs_only([]);
     }
     builder.build().map_err(|_| OidcSetupError::Tls)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("https://issuer.example", "https://keys.example/keys", true)]
+    #[case("https://issuer.example", "https://issuer.example/keys?version=1", true)]
+    #[case("https://issuer.example", "http://issuer.example/keys", false)]
+    #[case("https://issuer.example", "http://127.0.0.1:8480/keys", false)]
+    #[case("https://issuer.example", "https://localhost/keys", false)]
+    #[case("https://issuer.example", "https://[::1]/keys", false)]
+    #[case("http://127.0.0.1:1234", "http://127.0.0.1:1234/keys", true)]
+    #[case("http://127.0.0.1:1234", "https://keys.example/keys", true)]
+    #[case("http://127.0.0.1:1234", "http://keys.example/keys", false)]
+    fn keys_are_not_asked_for_where_an_issuer_has_no_say(#[case] issuer: &str, #[case] keys: &str, #[case] asked: bool) {
+        let issuer = Address::issuer(issuer).expect("an issuer");
+        assert_eq!(keys_at(&issuer, keys).is_ok(), asked);
+    }
 }
