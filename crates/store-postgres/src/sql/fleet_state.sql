@@ -28,7 +28,8 @@ LEFT JOIN LATERAL (
     WHERE x.tenant_id = u.tenant_id AND x.selection_hash = u.selection_hash AND x.status IN ('success', 'partial', 'failed')
     ORDER BY x.run_no DESC LIMIT 1
 ) c ON true
--- By its number first, which the index holds: the planner would else read and sort all successes to find the last.
+-- By its number first, which the index holds: the planner would else read and sort all successes to find the last (and by the OFFSET it
+-- reads no others to join them).
 LEFT JOIN LATERAL (
     SELECT y.run_id, y.finished_at
     FROM (
@@ -36,6 +37,10 @@ LEFT JOIN LATERAL (
         WHERE x.tenant_id = u.tenant_id AND x.selection_hash = u.selection_hash AND x.status = 'success'
         ORDER BY x.run_no DESC LIMIT 1
     ) last
-    JOIN sync_runs y ON y.tenant_id = u.tenant_id AND y.selection_hash = u.selection_hash AND y.run_no = last.run_no AND y.status = 'success'
+    CROSS JOIN LATERAL (
+        SELECT z.run_id, z.finished_at FROM sync_runs z
+        WHERE z.tenant_id = u.tenant_id AND z.selection_hash = u.selection_hash AND z.run_no = last.run_no AND z.status = 'success'
+        OFFSET 0
+    ) y
 ) s ON true
 ORDER BY u.tenant_id, u.selection_hash
