@@ -40,7 +40,7 @@ include-path-regex = "^/v1/tenants/"
 checks.use_after_free.enabled = false
 
 [generation]
-max-examples = 30
+max-examples = 20
 database = "none"
 
 [phases.stateful]
