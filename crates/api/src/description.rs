@@ -174,7 +174,7 @@ pub(crate) fn refusals(operation: &Operation) -> BTreeMap<u16, BTreeSet<Code>> {
     let mut codes: BTreeSet<Code> = operation.refuses.iter().copied().collect();
     codes.extend([Code::InvalidParameter, Code::Internal]);
     if operation.needs != Needs::Nobody {
-        codes.extend([Code::Unauthenticated, Code::Busy, Code::Unavailable, Code::TooLong]);
+        codes.extend([Code::Unauthenticated, Code::Busy, Code::Unavailable, Code::IssuerUnavailable, Code::TooLong]);
     }
     match operation.needs {
         Needs::Nobody | Needs::Anybody => {}

@@ -17,6 +17,13 @@ pub struct FleetState {
     pub selections: Vec<SelectionState>,
 }
 
+impl FleetState {
+    /// Leaves only these selections, of whichever tenant; none of them named leaves all.
+    pub fn only(&mut self, selections: &[SelectionHash]) {
+        self.selections.retain(|state| selections.is_empty() || selections.contains(&state.newest.selection_hash));
+    }
+}
+
 /// Where a selection of a tenant stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -9,6 +9,7 @@ use lastseen_model::{Authority, Grant};
 use lastseen_store::TokenUse;
 
 use crate::authority::{Authenticated, Caller, Who};
+use crate::oidc::OidcRefusal;
 use crate::problem::{Code, Problem};
 use crate::shared::App;
 
@@ -47,7 +48,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// Who showed a token; none where it does not hold.
 async fn who(app: &App, shown: &str) -> Result<Option<Authenticated>, Problem> {
-    let Some(hash) = token::hash(shown) else { return Ok(known_to_the_issuer(app, shown).await) };
+    let Some(hash) = token::hash(shown) else { return known_to_the_issuer(app, shown).await };
     match app.api.store.use_token(&hash).await? {
         TokenUse::Valid(record) => {
             let authority = Authority::new([Grant { role: record.role, tenants: record.tenants }]);
@@ -60,13 +61,19 @@ async fn who(app: &App, shown: &str) -> Result<Option<Authenticated>, Problem> {
     }
 }
 
-/// Whom the configured issuer answers for; none where it does not, and where there is no issuer.
-async fn known_to_the_issuer(app: &App, shown: &str) -> Option<Authenticated> {
-    match app.api.oidc.as_ref()?.authority(shown).await {
-        Ok(authenticated) => Some(authenticated),
+/// Whom the configured issuer answers for; none where it does not, and where there is no issuer. While its keys can't be had nobody is
+/// refused for good: whoever is told that a token does not hold goes and gets another, in vain.
+async fn known_to_the_issuer(app: &App, shown: &str) -> Result<Option<Authenticated>, Problem> {
+    let Some(oidc) = &app.api.oidc else { return Ok(None) };
+    match oidc.authority(shown).await {
+        Ok(authenticated) => Ok(Some(authenticated)),
+        Err(OidcRefusal::KeysUnavailable) => {
+            tracing::warn!(code = OidcRefusal::KeysUnavailable.code(), "tokens of the issuer can't be judged");
+            Err(Problem::new(Code::IssuerUnavailable))
+        }
         Err(refusal) => {
             tracing::info!(code = refusal.code(), "a token of the issuer was refused");
-            None
+            Ok(None)
         }
     }
 }

@@ -64,6 +64,7 @@ codes! {
     Internal "internal" INTERNAL_SERVER_ERROR "a bug in Lastseen; its log says more under the answer's `x-request-id`";
     Busy "busy" SERVICE_UNAVAILABLE "as many requests as allowed are at work; try again";
     Unavailable "unavailable" SERVICE_UNAVAILABLE "the database does not answer; try again";
+    IssuerUnavailable "issuer_unavailable" SERVICE_UNAVAILABLE "the issuer of the token was not reached, so it can't be judged; try again";
     TooLong "too_long" SERVICE_UNAVAILABLE "the answer took too long; ask for less, or try again";
     Draining "draining" SERVICE_UNAVAILABLE "this process is about to end; another one answers";
 }

@@ -74,7 +74,7 @@ impl Problem {
         });
         let retry_after = match code {
             Code::Busy => Some(1),
-            Code::Unavailable | Code::TooLong | Code::Draining => Some(5),
+            Code::Unavailable | Code::IssuerUnavailable | Code::TooLong | Code::Draining => Some(5),
             _ => None,
         };
         Self { body, retry_after }

@@ -71,3 +71,14 @@ async fn a_token_that_is_refused_is_told_no_more_than_one_that_is_none() {
     assert_eq!(none.0, StatusCode::UNAUTHORIZED);
     assert_eq!(ask(&issuer, &other.token(&issuer.claims()), "/v1/whoami").await, none);
 }
+
+#[tokio::test]
+async fn while_the_keys_of_the_issuer_can_not_be_had_nobody_is_told_that_their_token_does_not_hold() {
+    let signer = Signer::rsa("a");
+    let issuer = Issuer::with(&[&signer]).await;
+    issuer.now(|answers| answers.away = true);
+    let (status, problem) = ask(&issuer, &signer.token(&issuer.claims()), "/v1/whoami").await;
+    assert_eq!((status, &problem["code"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("issuer_unavailable")));
+    // What is no token of an issuer needs no keys to be refused.
+    assert_eq!(ask(&issuer, "x", "/v1/whoami").await.0, StatusCode::UNAUTHORIZED);
+}

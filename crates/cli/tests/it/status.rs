@@ -32,6 +32,22 @@ fn the_screen_says_what_fails_and_why_and_what_waits() {
 }
 
 #[test]
+fn a_monitor_may_name_the_selections_that_it_is_for_and_one_that_nobody_synced_is_not_fine() {
+    let world = World::new(1, 1);
+    let path = World::path(COMPLIANCE);
+    world.simulator.faults().add(Fault::always(FaultAction::error(NamedError::Forbidden)).on(&path));
+    assert_eq!(world.sync(&[COMPLIANCE]).0, 1);
+    let (_, healthy) = world.json(&["sync", "--types", CONFIGURATION]);
+    let hash = healthy["selection_hash"].as_str().expect("a hash");
+    assert_eq!(code(&world.run(&["status", "--check"])), 1);
+    assert_eq!(code(&world.run(&["status", "--check", "--selection", hash])), 0);
+    let (_, status) = world.json(&["status", "--selection", hash]);
+    assert_eq!((&status["counts"]["selections"], &status["counts"]["fresh"]), (&json!(1), &json!(1)));
+    let unknown = world.run(&["status", "--check", "--selection", hash, "--selection", &"0".repeat(64)]);
+    assert_eq!(code(&unknown), 2, "{}", text(&unknown.stdout));
+}
+
+#[test]
 fn a_section_is_bounded_and_says_how_many_more_there_are() {
     let world = World::new(1, 1);
     for number in 1..=13 {

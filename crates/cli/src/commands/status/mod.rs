@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lastseen_engine::status::{FleetStatus, judge};
 use lastseen_engine::{Timer, TokioTimer};
-use lastseen_model::{TenantId, Tenants};
+use lastseen_model::{SelectionHash, TenantId, Tenants};
 use lastseen_store::{ScheduleRecord, Store, TenantRecord};
 use tokio_util::sync::CancellationToken;
 
@@ -44,9 +44,9 @@ pub(crate) async fn run(app: &App, args: &args::Status, screen: &mut Screen) -> 
         None => None,
     };
     if args.watch {
-        return watch(app, &*store, only, args.stale_after, screen).await;
+        return watch(app, &*store, only, args, screen).await;
     }
-    let shown = ask(app, &*store, only, args.stale_after).await?;
+    let shown = ask(app, &*store, only, args).await?;
     if screen.is_json() {
         screen.json(&shown.status)?;
     } else {
@@ -56,7 +56,7 @@ pub(crate) async fn run(app: &App, args: &args::Status, screen: &mut Screen) -> 
 }
 
 /// Asks the database how it stands, and judges.
-async fn ask(app: &App, store: &dyn Store, only: Option<TenantId>, stale_after: Duration) -> Result<Shown, Problem> {
+async fn ask(app: &App, store: &dyn Store, only: Option<TenantId>, args: &args::Status) -> Result<Shown, Problem> {
     let known = store.tenants().await?;
     let mut tenants: Vec<TenantRecord> =
         active(&known).filter(|tenant| only.is_none_or(|only| tenant.tenant_id == only)).cloned().collect();
@@ -65,7 +65,15 @@ async fn ask(app: &App, store: &dyn Store, only: Option<TenantId>, stale_after: 
     }
     let which = only.map_or(Tenants::All, |only| Tenants::Some([only].into()));
     let schedules = schedules_of(store, only).await?;
-    let status = judge(store.fleet_state(&which).await?, &tenants, &schedules, stale_after);
+    let mut state = store.fleet_state(&which).await?;
+    state.only(&args.selections);
+    // What nobody has synced must not read as fine.
+    let used = |hash: &SelectionHash| state.selections.iter().any(|selection| selection.newest.selection_hash == *hash);
+    if let Some(unused) = args.selections.iter().find(|hash| !used(hash)) {
+        return Err(Problem::usage(format!("no selection with the hash {unused} was ever synced"))
+            .next("see them with `lastseen selections --wide`"));
+    }
+    let status = judge(state, &tenants, &schedules, args.stale_after);
     Ok(Shown { status, tenants, schedules })
 }
 
@@ -77,14 +85,14 @@ async fn schedules_of(store: &dyn Store, only: Option<TenantId>) -> Result<Vec<S
 }
 
 /// Draws until somebody has seen enough. A database that is away is said on the screen, and asked again.
-async fn watch(app: &App, store: &dyn Store, only: Option<TenantId>, stale_after: Duration, screen: &mut Screen) -> Result<Exit, Problem> {
+async fn watch(app: &App, store: &dyn Store, only: Option<TenantId>, args: &args::Status, screen: &mut Screen) -> Result<Exit, Problem> {
     let (timer, end) = (TokioTimer::default(), CancellationToken::new());
     let heard = signals::heed(vec![Step { cancels: end.clone(), says: "" }]);
     while !end.is_cancelled() {
         screen.refresh();
         let shown = tokio::select! {
             () = end.cancelled() => break,
-            shown = ask(app, store, only, stale_after) => shown,
+            shown = ask(app, store, only, args) => shown,
         };
         screen.clear()?;
         match shown {
