@@ -116,6 +116,12 @@ impl Cadence {
         due.unwrap_or(Timestamp::MAX)
     }
 
+    /// When whoever is `offset` later is due first: at the first time after `since` that the text names, and not at the rest of one that
+    /// was before it.
+    pub fn first_due(&self, offset: Duration, since: Timestamp) -> Timestamp {
+        self.next_due(Duration::ZERO, since).checked_add(offset).unwrap_or(Timestamp::MAX)
+    }
+
     fn next(&self, after: Timestamp) -> Option<Timestamp> {
         if self.every_hour {
             let next = self.cron.find_next_occurrence(&after.to_zoned(self.zone.clone()), false);

@@ -179,3 +179,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_first_time_of_whoever_is_later_is_the_rest_of_none_that_was_before() {
+    let daily = Cadence::parse("50 21 * * *", "UTC").expect("a cadence");
+    let made: Timestamp = "2026-01-12T21:52:00Z".parse().expect("a time");
+    let later = Duration::from_secs(300);
+    // Had it been there before, 21:55 of today would be its turn.
+    assert_eq!(daily.next_due(later, made).to_string(), "2026-01-12T21:55:00Z");
+    let first = daily.first_due(later, made);
+    assert_eq!(first.to_string(), "2026-01-13T21:55:00Z");
+    assert_eq!(daily.next_due(later, first).to_string(), "2026-01-14T21:55:00Z");
+}

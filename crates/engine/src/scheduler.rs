@@ -108,7 +108,10 @@ impl Keeper<'_> {
         let (to, run) = match cadence {
             Ok(cadence) => {
                 let later = offset(schedule.schedule_id, due.tenant_id, schedule.jitter_secs);
-                (cadence.next_due(later, now), due.due_at.map(|_| self.run_of(schedule)))
+                match due.due_at {
+                    None => (cadence.first_due(later, now), None),
+                    Some(_) => (cadence.next_due(later, now), Some(self.run_of(schedule))),
+                }
             }
             Err(error) => {
                 self.left(schedule, error);

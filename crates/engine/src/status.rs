@@ -100,7 +100,7 @@ pub struct SelectionStatus {
     pub tenant: TenantLabel,
     /// What its completed runs come to.
     pub health: Health,
-    /// Whether its newest run is live, and how; a run under way changes nothing of the health until it has ended.
+    /// Whether a run of it is live, and how; a run under way changes nothing of the health until it has ended.
     pub live: Option<Live>,
     /// Its runs.
     #[serde(flatten)]
@@ -112,9 +112,9 @@ pub struct SelectionStatus {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ScheduleState {
-    /// It is overdue by more than [`LATE_AFTER`]: no worker looks at the schedules.
+    /// It is overdue, or was made and never looked at, by more than [`LATE_AFTER`]: no worker looks at the schedules.
     Late,
-    /// No worker has looked at it since it was made or resumed, or it has no tenant.
+    /// No worker has looked at it since it was made, which is not long ago, or it has no tenant.
     NotReckoned,
     /// Its next time is known.
     OnTime,
@@ -156,7 +156,7 @@ pub fn judge(state: FleetState, tenants: &[TenantRecord], schedules: &[ScheduleR
     let mut unused: Vec<TenantLabel> =
         tenants.iter().filter(|tenant| !tenant.is_removed() && !used.contains(&tenant.tenant_id)).map(label).collect();
     unused.sort();
-    let mut schedules: Vec<ScheduleStatus> = schedules.iter().map(|schedule| of_schedule(schedule, now)).collect();
+    let mut schedules: Vec<ScheduleStatus> = schedules.iter().map(|schedule| of_schedule(schedule, tenants, now)).collect();
     schedules.sort_by(|one, other| (one.state != ScheduleState::Late, &one.name).cmp(&(other.state != ScheduleState::Late, &other.name)));
     FleetStatus {
         now,
@@ -171,25 +171,29 @@ pub fn judge(state: FleetState, tenants: &[TenantRecord], schedules: &[ScheduleR
 impl FleetStatus {
     /// Whether anything needs somebody: what monitors ask.
     pub fn needs_attention(&self) -> bool {
-        self.counts.failing + self.counts.stale + self.counts.never + self.counts.schedules_late > 0
+        let counts = &self.counts;
+        counts.failing + counts.stale + counts.never + counts.schedules_late + counts.tenants_without_runs > 0
     }
 }
 
-/// Whether a schedule is kept, as of this moment of the database's clock.
-pub fn schedule_state(schedule: &ScheduleRecord, now: Timestamp) -> ScheduleState {
+/// Whether a schedule is kept, as of this moment of the database's clock. `tenants` are those that the database knows: a schedule of which
+/// none is left has no next time, and is not late.
+pub fn schedule_state(schedule: &ScheduleRecord, tenants: &[TenantRecord], now: Timestamp) -> ScheduleState {
+    let has_tenant = || tenants.iter().any(|tenant| !tenant.is_removed() && schedule.tenants.has(tenant.tenant_id));
     match schedule.next_due_at {
         _ if schedule.paused_at.is_some() => ScheduleState::Paused,
+        None if is_older(schedule.created_at, now, LATE_AFTER) && has_tenant() => ScheduleState::Late,
         None => ScheduleState::NotReckoned,
         Some(due) if is_older(due, now, LATE_AFTER) => ScheduleState::Late,
         Some(_) => ScheduleState::OnTime,
     }
 }
 
-fn of_schedule(schedule: &ScheduleRecord, now: Timestamp) -> ScheduleStatus {
+fn of_schedule(schedule: &ScheduleRecord, tenants: &[TenantRecord], now: Timestamp) -> ScheduleStatus {
     ScheduleStatus {
         schedule_id: schedule.schedule_id,
         name: schedule.name.clone(),
-        state: schedule_state(schedule, now),
+        state: schedule_state(schedule, tenants, now),
         next_due_at: schedule.next_due_at,
     }
 }
@@ -204,7 +208,7 @@ fn health(runs: &SelectionState, now: Timestamp, stale_after: Duration) -> Healt
 }
 
 fn live(runs: &SelectionState) -> Option<Live> {
-    match runs.newest.status {
+    match runs.live_run.as_ref()?.status {
         RunStatus::Running => Some(Live::Running),
         RunStatus::Pending => Some(Live::Waiting),
         RunStatus::Skipped | RunStatus::Failed | RunStatus::Partial | RunStatus::Success => None,

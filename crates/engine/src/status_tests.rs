@@ -52,6 +52,7 @@ fn after(runs: &[RunRecord]) -> SelectionState {
     let success = runs.iter().find(|run| run.status == RunStatus::Success);
     SelectionState {
         newest: runs[0].clone(),
+        live_run: runs.iter().find(|run| run.status.is_live()).cloned(),
         latest_completed: runs.iter().find(|run| run.status.is_completed()).cloned(),
         latest_success_run_id: success.map(|run| run.run_id),
         latest_success_at: success.and_then(|run| run.finished_at),
@@ -81,6 +82,9 @@ fn a_selection_is_judged_by_its_latest_completed_run() {
     assert_eq!(health_after(&[run(1, Running, 0), run(1, Failed, 2)]), (Health::Failing, Some(Live::Running)));
     assert_eq!(health_after(&[run(1, Pending, 0), run(1, Success, 2)]), (Health::Fresh, Some(Live::Waiting)));
     assert_eq!(health_after(&[run(1, Running, 0)]), (Health::Never, Some(Live::Running)));
+    // A start that was refused because a run is live is newer than that run, and does not hide it.
+    assert_eq!(health_after(&[run(1, Skipped, 0), run(1, Running, 1), run(1, Failed, 2)]), (Health::Failing, Some(Live::Running)));
+    assert_eq!(health_after(&[run(1, Skipped, 0), run(1, Pending, 1), run(1, Success, 2)]), (Health::Fresh, Some(Live::Waiting)));
 }
 
 #[test]
@@ -153,21 +157,36 @@ fn a_schedule_that_nobody_looks_at_is_late_and_comes_first() {
     let schedules = [
         schedule("a paused one", past(Duration::from_hours(5)), Some(ago(1))),
         schedule("b just due", past(LATE_AFTER), None),
-        schedule("c new", None, None),
+        ScheduleRecord { created_at: now, ..schedule("c new", None, None) },
+        schedule("e never looked at", None, None),
         schedule("d late", past(LATE_AFTER + Duration::from_secs(1)), None),
     ];
-    let status = judged(Vec::new(), &[], &schedules);
+    let status = judged(Vec::new(), &[tenant(1)], &schedules);
     let said: Vec<_> = status.schedules.iter().map(|schedule| (schedule.name.as_str(), schedule.state)).collect();
     assert_eq!(
         said,
         [
             ("d late", ScheduleState::Late),
+            ("e never looked at", ScheduleState::Late),
             ("a paused one", ScheduleState::Paused),
             ("b just due", ScheduleState::OnTime),
             ("c new", ScheduleState::NotReckoned)
         ]
     );
     assert!(status.needs_attention());
+}
+
+#[test]
+fn a_schedule_without_a_tenant_is_never_late() {
+    let removed = TenantRecord { removed_at: Some(ago(1)), ..tenant(1) };
+    let status = judged(Vec::new(), &[removed], &[schedule("nobody's", None, None)]);
+    assert_eq!((status.schedules[0].state, status.needs_attention()), (ScheduleState::NotReckoned, false));
+}
+
+#[test]
+fn a_tenant_of_which_nothing_was_ever_asked_for_needs_somebody() {
+    let status = judged(vec![after(&[run(1, RunStatus::Success, 1)])], &[tenant(1), tenant(2)], &[]);
+    assert_eq!((status.counts.fresh, status.counts.tenants_without_runs, status.needs_attention()), (1, 1, true));
 }
 
 #[test]

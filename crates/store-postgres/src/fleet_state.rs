@@ -21,7 +21,8 @@ pub(crate) async fn fleet_state(store: &PostgresStore, tenants: &Tenants) -> Res
         Tenants::Some(tenants) => Some(tenants.iter().map(|tenant| Uuid::from(*tenant)).collect()),
     };
     let rows = sqlx::query_file!("src/sql/fleet_state.sql", only.as_deref()).fetch_all(fleet.db()).await.map_err(of_statement)?;
-    let named = rows.iter().flat_map(|row| std::iter::once(row.newest).chain(row.completed).map(|run| (row.tenant_id, run)));
+    let named =
+        rows.iter().flat_map(|row| std::iter::once(row.newest).chain(row.live).chain(row.completed).map(|run| (row.tenant_id, run)));
     let records = records(&mut fleet, named.collect()).await?;
     let record = |key: Key| {
         let unread = || StoreError::RowsAffected { verb: "fleet_state", expected: 1, actual: 0 };
@@ -32,6 +33,7 @@ pub(crate) async fn fleet_state(store: &PostgresStore, tenants: &Tenants) -> Res
         let stored = Stored { table: "sync_runs", key: &key };
         Ok(SelectionState {
             newest: record((row.tenant_id, row.newest))?,
+            live_run: row.live.map(|run| record((row.tenant_id, run))).transpose()?,
             latest_completed: row.completed.map(|run| record((row.tenant_id, run))).transpose()?,
             latest_success_run_id: stored.option_id("run_id", row.success)?,
             latest_success_at: time(row.success_at),

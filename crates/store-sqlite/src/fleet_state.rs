@@ -24,7 +24,9 @@ pub(crate) async fn fleet_state(store: &SqliteStore, tenants: &Tenants) -> Resul
     let rows = sqlx::query_file!("src/sql/fleet_state.sql", only).fetch_all(tx.db()).await.map_err(of_statement)?;
     // After the snapshot was taken, so that nothing in it is of a later time.
     let now = Stored { table: "sync_runs", key: "the clock" }.time("now", store.now())?;
-    let named = rows.iter().flat_map(|row| row.newest.iter().chain(&row.completed).map(|run| (row.tenant_id.clone(), run.clone())));
+    let named = rows
+        .iter()
+        .flat_map(|row| row.newest.iter().chain(&row.live).chain(&row.completed).map(|run| (row.tenant_id.clone(), run.clone())));
     let records = records(tx.db(), named.collect()).await?;
     let record = |tenant: &str, run: &str| {
         let unread = || StoreError::RowsAffected { verb: "fleet_state", expected: 1, actual: 0 };
@@ -36,6 +38,7 @@ pub(crate) async fn fleet_state(store: &SqliteStore, tenants: &Tenants) -> Resul
         let newest = stored.there("run_id", row.newest.as_deref())?;
         Ok(SelectionState {
             newest: record(&row.tenant_id, newest)?,
+            live_run: row.live.as_deref().map(|run| record(&row.tenant_id, run)).transpose()?,
             latest_completed: row.completed.as_deref().map(|run| record(&row.tenant_id, run)).transpose()?,
             latest_success_run_id: stored.option_word("run_id", row.success.as_deref())?,
             latest_success_at: stored.option_time("finished_at", row.success_at)?,

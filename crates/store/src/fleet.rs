@@ -28,8 +28,10 @@ impl FleetState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SelectionState {
-    /// The newest run by creation: the live one, if there is one.
+    /// The newest run by creation. Not always the live one: a start that meets a live run is recorded as skipped, and is newer.
     pub newest: RunRecord,
+    /// The run that is pending or running.
+    pub live_run: Option<RunRecord>,
     /// The latest completed run.
     pub latest_completed: Option<RunRecord>,
     /// The latest run that succeeded.

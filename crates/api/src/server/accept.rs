@@ -19,13 +19,19 @@ use super::tls::Tls;
 /// would only burn the processor.
 const HOLD_BACK: Duration = Duration::from_millis(100);
 
+/// How many connections that were waiting to be accepted when the server closes are still taken. As many as the system keeps waiting; more
+/// would let newcomers hold up the end.
+const STILL_TAKEN: usize = 1024;
+
 /// A connection, under the bound on writing.
 type Stream = Pin<Box<TimeoutStream<TcpStream>>>;
 
 /// Takes connections from one listener until the server closes.
 pub(super) async fn all(listener: Listener, shared: &Arc<Shared>) {
+    let mut taken_late = 0;
     loop {
-        let Some((stream, spare)) = next(&listener, shared).await else { return };
+        let Some((stream, spare)) = next(&listener, shared, taken_late < STILL_TAKEN).await else { return };
+        taken_late += usize::from(shared.closing.is_cancelled());
         // Whoever gets no place is told so, on one of a few places that are kept for it: a load balancer then asks elsewhere at once,
         // where it would wait for a connection that nobody accepts.
         let (router, place) = match Arc::clone(&shared.places).try_acquire_owned() {
@@ -36,8 +42,9 @@ pub(super) async fn all(listener: Listener, shared: &Arc<Shared>) {
     }
 }
 
-/// The next connection, and a place where it could be refused; none when the server closes.
-async fn next(listener: &Listener, shared: &Shared) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+/// The next connection, and a place where it could be refused; none when the server closes and none is waiting. One that waits was let in by
+/// the system, and may have sent its request already.
+async fn next(listener: &Listener, shared: &Shared, may_take: bool) -> Option<(TcpStream, OwnedSemaphorePermit)> {
     let next = async {
         let spare = Arc::clone(&shared.refusals).acquire_owned().await.ok()?;
         loop {
@@ -52,8 +59,8 @@ async fn next(listener: &Listener, shared: &Shared) -> Option<(TcpStream, OwnedS
     };
     tokio::select! {
         biased;
+        next = next, if may_take => next,
         () = shared.closing.cancelled() => None,
-        next = next => next,
     }
 }
 

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
@@ -45,7 +46,7 @@ where
     // Boxed, because a connection whose stream is wanted back has to be movable.
     let service = service_fn(move |request: Request<Incoming>| Box::pin(router.call(request.map(Body::new))));
     let mut connection = http1::Builder::new()
-        .timer(HeadTimer::new(settings.head_timeout, received))
+        .timer(HeadTimer::new(settings.head_timeout, Arc::clone(&received)))
         .header_read_timeout(settings.idle_timeout)
         .max_header_size(settings.head_cap)
         .max_headers(HEADERS)
@@ -54,7 +55,13 @@ where
         .half_close(true)
         .serve_connection(TokioIo::new(stream), service);
 
-    let mut last_answer = pin!(timeout(settings.connection_life, closing.cancelled()));
+    let spoken = poll_fn(|_| if received.load(Ordering::Relaxed) > 0 { Poll::Ready(()) } else { Poll::Pending });
+    let mut last_answer = pin!(async {
+        let _: Result<(), _> = timeout(settings.connection_life, closing.cancelled()).await;
+        // hyper closes a connection that it has read nothing of. Its client was let in: what it has sent is on its way. What wakes this is
+        // the connection, which is polled first, by the same task.
+        let _: Result<(), _> = timeout(settings.first_word, spoken).await;
+    });
     let mut too_old = pin!(timeout(settings.connection_life.saturating_mul(2), std::future::pending::<()>()));
     let mut asked = false;
     let ended = loop {

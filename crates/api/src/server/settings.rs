@@ -25,6 +25,8 @@ pub struct ServerSettings {
     pub connection_life: Duration,
     /// How long all goes on after the drain has begun, so that nobody's request meets a closing connection.
     pub linger: Duration,
+    /// How long, after that, a connection that was accepted and has said nothing yet is listened to: its request is on its way.
+    pub first_word: Duration,
     /// How long requests may take after that.
     pub drain_for: Duration,
 }
@@ -42,6 +44,7 @@ impl Default for ServerSettings {
             parting: Duration::from_secs(2),
             connection_life: Duration::from_hours(1),
             linger: Duration::from_secs(1),
+            first_word: Duration::from_secs(1),
             drain_for: Duration::from_secs(30),
         }
     }

@@ -133,8 +133,15 @@ async fn a_token_for_some_tenants_gives_no_role_beyond_them() {
     for (method, path, body) in [
         (Method::POST, "/v1/tokens", r#"{"name":"ci","role":"reader","tenants":"all"}"#),
         (Method::PUT, "/v1/tenants/00000000-0000-4000-8000-000000000001", r#"{"credential":"file:/run/secrets/other"}"#),
+        (Method::PUT, "/v1/tenants/00000000-0000-4000-8000-000000000001", r#"{"cloud":"china"}"#),
+        (Method::PUT, "/v1/tenants/00000000-0000-4000-8000-000000000001", r#"{"client_id":"99999999-0000-4000-8000-000000000001"}"#),
+        (Method::PUT, "/v1/tenants/00000000-0000-4000-8000-000000000001", r#"{"runs_at_once":100}"#),
+        (Method::PUT, "/v1/tenants/00000000-0000-4000-8000-000000000001", r#"{"requests_at_once":64}"#),
+        (Method::PUT, "/v1/tenants/00000000-0000-4000-8000-000000000001", r#"{"cloud":null}"#),
     ] {
         let answer = world.tell(&token, method, path, body).await;
-        assert_eq!((answer.status, answer.code().as_str()), (StatusCode::FORBIDDEN, "forbidden"), "{path}");
+        assert_eq!((answer.status, answer.code().as_str()), (StatusCode::FORBIDDEN, "forbidden"), "{path} {body}");
     }
+    let named = world.tell(&token, Method::PUT, "/v1/tenants/00000000-0000-4000-8000-000000000001", r#"{"name":"Ours"}"#).await;
+    assert_eq!(named.status, StatusCode::OK, "its name is its own");
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use lastseen_api::server::{Ended, ServerSettings};
 use tokio::net::TcpStream;
@@ -10,7 +11,7 @@ use crate::client::{Client, soon};
 use crate::served::{SHORT, Served};
 
 fn quick() -> ServerSettings {
-    ServerSettings { linger: SHORT, parting: SHORT, ..ServerSettings::default() }
+    ServerSettings { linger: SHORT, first_word: SHORT, parting: SHORT, ..ServerSettings::default() }
 }
 
 #[tokio::test]
@@ -41,6 +42,28 @@ async fn requests_under_way_when_the_drain_begins_are_answered_whole() {
 }
 
 #[tokio::test]
+async fn whoever_was_let_in_before_the_end_and_asks_after_it_is_answered() {
+    let late = Duration::from_mins(1);
+    let served = Served::within(ServerSettings { linger: Duration::ZERO, first_word: late, ..quick() }).await;
+    let mut accepted = served.client().await;
+    served.is_well().await;
+    // Let in by the system, and by nobody else yet: nothing runs between this and the drain.
+    let waiting = std::net::TcpStream::connect(served.address).expect("let in");
+    served.drain.cancel();
+    waiting.set_nonblocking(true).expect("set");
+    let mut waiting = Client(TcpStream::from_std(waiting).expect("a stream"));
+    while let Ok(stream) = TcpStream::connect(served.address).await {
+        drop(stream);
+        tokio::task::yield_now().await;
+    }
+    for client in [&mut accepted, &mut waiting] {
+        let answer = client.get("/").await;
+        assert_eq!((answer.body.as_str(), answer.closes()), ("hello", true));
+    }
+    assert_eq!(served.ended().await, Ended::Whole);
+}
+
+#[tokio::test]
 async fn idle_connections_close_and_the_server_ends() {
     let served = Served::within(quick()).await;
     let mut idle = served.client().await;
@@ -56,7 +79,7 @@ async fn idle_connections_close_and_the_server_ends() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_request_of_a_busy_client_is_lost_by_a_drain() {
     // Nobody waits: it ends when every client has been told.
-    let served = Served::within(ServerSettings { linger: std::time::Duration::from_mins(1), ..ServerSettings::default() }).await;
+    let served = Served::within(ServerSettings { linger: Duration::from_mins(1), ..ServerSettings::default() }).await;
     let answered = Arc::new(AtomicU32::new(0));
     let clients: Vec<_> = (0..16)
         .map(|number| {

@@ -123,7 +123,7 @@ async fn list(app: &App, screen: &mut Screen) -> Result<Exit, Problem> {
     for schedule in &schedules {
         table.line([
             schedule.name.clone(),
-            next_words(schedule, now),
+            next_words(schedule, &known, now),
             schedule.cron.clone(),
             schedule.time_zone.clone(),
             app.tenants_words(&schedule.tenants, &known),
@@ -131,7 +131,7 @@ async fn list(app: &App, screen: &mut Screen) -> Result<Exit, Problem> {
         ]);
     }
     screen.show(&table)?;
-    if schedules.iter().any(|schedule| schedule_state(schedule, now) == ScheduleState::Late) {
+    if schedules.iter().any(|schedule| schedule_state(schedule, &known, now) == ScheduleState::Late) {
         screen.line("")?;
         screen.line(NO_WORKER)?;
     }
@@ -139,11 +139,12 @@ async fn list(app: &App, screen: &mut Screen) -> Result<Exit, Problem> {
 }
 
 /// When a schedule's next tenant is due, in a few words.
-pub(crate) fn next_words(schedule: &ScheduleRecord, now: Timestamp) -> String {
-    match (schedule_state(schedule, now), schedule.next_due_at) {
+pub(crate) fn next_words(schedule: &ScheduleRecord, tenants: &[TenantRecord], now: Timestamp) -> String {
+    match (schedule_state(schedule, tenants, now), schedule.next_due_at) {
         (ScheduleState::Paused, _) => "paused".to_owned(),
         (ScheduleState::Late, Some(due)) => format!("late: due {}", crate::output::ago(now, due)),
         (_, Some(due)) => until(now, due),
+        (ScheduleState::Late, None) => "late: never looked at".to_owned(),
         (_, None) => "not looked at yet".to_owned(),
     }
 }
@@ -152,6 +153,7 @@ async fn show(app: &App, name: &str, screen: &mut Screen) -> Result<Exit, Proble
     let store = app.open_existing().await?;
     let schedule = find(&*store, name).await?;
     let now = store.due_schedules(1).await?.now;
+    let known = store.tenants().await?;
     let cadence = Cadence::parse(&schedule.cron, &schedule.time_zone);
     let times: Vec<Timestamp> = cadence.as_ref().map_or_else(|_| Vec::new(), |cadence| next_times(cadence, now));
     if screen.is_json() {
@@ -160,7 +162,7 @@ async fn show(app: &App, name: &str, screen: &mut Screen) -> Result<Exit, Proble
         screen.json(&document)?;
         return Ok(Exit::Success);
     }
-    screen.heading(&format!("{}: {}", schedule.name, next_words(&schedule, now)))?;
+    screen.heading(&format!("{}: {}", schedule.name, next_words(&schedule, &known, now)))?;
     facts(app, &*store, &schedule, screen).await?;
     match &cadence {
         Ok(_) if schedule.paused_at.is_some() => screen.line("next: lastseen schedule resume <NAME>".replace("<NAME>", &schedule.name))?,
@@ -172,7 +174,7 @@ async fn show(app: &App, name: &str, screen: &mut Screen) -> Result<Exit, Proble
         }
         Err(error) => screen.line(format!("  this program can't read it: {error}; a newer one may"))?,
     }
-    match schedule_state(&schedule, now) {
+    match schedule_state(&schedule, &known, now) {
         ScheduleState::Late => screen.line(NO_WORKER)?,
         ScheduleState::NotReckoned => screen.line("a worker looks at it within seconds, if one runs: lastseen serve")?,
         ScheduleState::OnTime | ScheduleState::Paused => {}

@@ -40,11 +40,14 @@ pub(crate) async fn a_selection_stands_with_its_newest_run_its_latest_completed_
     assert_eq!((state.now, state.selections.len()), (lab.now(), 1));
     let one = &state.selections[0];
     assert_eq!((one.newest.run_id, one.newest.status), (contended.run_id, RunStatus::Skipped), "the newest by creation");
+    // Whoever asks again while a run is live makes a newer record, and hides nothing by it.
+    assert_eq!(one.live_run.as_ref().map(|run| (run.run_id, run.status)), Some((open.run_id, RunStatus::Running)));
     assert_eq!(one.latest_completed.as_ref(), Some(&failed), "with all that a record says");
     assert_eq!((one.latest_success_run_id, one.latest_success_at), (Some(success.run_id), Some(ended)));
 
     open.tell(&[(CONFIG, Told::Saw(&["1"]))]).await.finish().await;
     let one = fleet(&desk, &Tenants::All).await.selections.remove(0);
+    assert_eq!(one.live_run, None);
     assert_eq!((one.latest_success_run_id, one.latest_success_at), (one.latest_completed.map(|run| run.run_id), Some(lab.now())));
 }
 

@@ -39,6 +39,11 @@ impl Tenant {
         let success = completed.iter().rfind(|run| run.record.status == RunStatus::Success);
         Some(SelectionState {
             newest: self.runs.iter().rfind(|run| run.record.selection_hash == selection)?.record.clone(),
+            live_run: self
+                .runs
+                .iter()
+                .find(|run| run.record.selection_hash == selection && run.record.status.is_live())
+                .map(|run| run.record.clone()),
             latest_completed: completed.last().map(|run| run.record.clone()),
             latest_success_run_id: success.map(|run| run.record.run_id),
             latest_success_at: success.and_then(|run| run.record.finished_at),

@@ -1,4 +1,4 @@
--- Where each selection of many tenants stands: its newest run by creation, its latest completed one, its latest success.
+-- Where each selection of many tenants stands: its newest run by creation, its live one, its latest completed one, its latest success.
 --
 -- Selections are found along the index of runs, one step for each, however many runs it has: across tenants only runs can be seen.
 -- Each question is then one step down an index.
@@ -17,12 +17,16 @@ WITH RECURSIVE used AS (
         WHERE x.tenant_id = u.tenant_id AND x.selection_hash > u.selection_hash ORDER BY x.selection_hash LIMIT 1
     ) h
 )
-SELECT u.tenant_id AS "tenant_id!", n.run_id AS "newest!", c.run_id AS "completed?", s.run_id AS "success?", s.finished_at AS "success_at?"
+SELECT u.tenant_id AS "tenant_id!", n.run_id AS "newest!", l.run_id AS "live?", c.run_id AS "completed?", s.run_id AS "success?", s.finished_at AS "success_at?"
 FROM used u
 CROSS JOIN LATERAL (
     SELECT x.run_id FROM sync_runs x
     WHERE x.tenant_id = u.tenant_id AND x.selection_hash = u.selection_hash ORDER BY x.created_no DESC LIMIT 1
 ) n
+LEFT JOIN LATERAL (
+    SELECT x.run_id FROM sync_runs x
+    WHERE x.tenant_id = u.tenant_id AND x.selection_hash = u.selection_hash AND x.status IN ('pending', 'running')
+) l ON true
 LEFT JOIN LATERAL (
     SELECT x.run_id FROM sync_runs x
     WHERE x.tenant_id = u.tenant_id AND x.selection_hash = u.selection_hash AND x.status IN ('success', 'partial', 'failed')

@@ -1,8 +1,10 @@
--- Where each selection of many tenants stands: its newest run by creation, its latest completed one, its latest success. A listed
+-- Where each selection of many tenants stands: its newest run by creation, its live one, its latest completed one, its latest success. A listed
 -- exception to the tenant scope. Each question is one step down an index.
 SELECT q.tenant_id AS "tenant_id!: String",
        (SELECT x.run_id FROM sync_runs x
         WHERE x.tenant_id = q.tenant_id AND x.selection_hash = q.selection_hash ORDER BY x.created_no DESC LIMIT 1) AS "newest?: String",
+       (SELECT x.run_id FROM sync_runs x
+        WHERE x.tenant_id = q.tenant_id AND x.selection_hash = q.selection_hash AND x.status IN ('pending', 'running')) AS "live?: String",
        (SELECT x.run_id FROM sync_runs x
         WHERE x.tenant_id = q.tenant_id AND x.selection_hash = q.selection_hash AND x.status IN ('success', 'partial', 'failed')
         ORDER BY x.run_no DESC LIMIT 1) AS "completed?: String",

@@ -27,8 +27,8 @@ const OPERATION: Operation = Operation {
     needs: Needs::NewTenant(Role::Admin),
     summary: "Make a tenant known, or change it",
     about: "A field that is not said stays as it is, and one that is null goes: then the configuration has its say again. A removed \
-            tenant is brought back. `credential` names where a credential is kept, on machines that all tenants share, so it takes the role \
-            `admin` on all tenants.",
+            tenant is brought back. All but its name takes the role `admin` on all tenants: `credential`, `cloud` and `client_id` say where \
+            which of the credentials that all tenants share goes, and the limits how much is left for the others.",
     example: "-X PUT -H \"Content-Type: application/json\" -d '{\"name\":\"Contoso\"}' $HOST/v1/tenants/$TENANT_ID",
     takes: Some(Takes { schema: schema_of::<TenantToBe>, example: r#"{"name":"Contoso","cloud":"global","runs_at_once":1}"# }),
     gives: &[
@@ -92,8 +92,15 @@ fn within(pointer: &'static str, number: u32, bounds: &RangeInclusive<u32>) -> R
 
 async fn handle(State(app): State<App>, caller: Caller, tenant: Tenant, Body(body): Body<TenantToBe>) -> Result<Answer, Problem> {
     let change: TenantChange = body.change()?;
-    if !change.credential.leaves() {
-        caller.on_all(Role::Admin).map_err(|problem| problem.field("/credential"))?;
+    let touches_others = [
+        ("/cloud", !change.cloud.leaves()),
+        ("/client_id", !change.client_id.leaves()),
+        ("/credential", !change.credential.leaves()),
+        ("/runs_at_once", !change.runs_at_once.leaves()),
+        ("/requests_at_once", !change.requests_at_once.leaves()),
+    ];
+    if let Some((field, _)) = touches_others.into_iter().find(|(_, said)| *said) {
+        caller.on_all(Role::Admin).map_err(|problem| problem.field(field))?;
     }
     let record = app.api.store.set_tenant(&tenant.scope, &change).await?;
     let status = if tenant.record.is_some() { StatusCode::OK } else { StatusCode::CREATED };

@@ -1,7 +1,7 @@
 //! The screen: the answer first, then what needs somebody, then what goes on by itself.
 
 use lastseen_engine::status::{FleetStatus, Health, Live, ScheduleState, SelectionStatus, StatusCounts};
-use lastseen_store::{RunDetail, Store};
+use lastseen_store::{RunDetail, RunRecord, Store};
 
 use super::{Shown, failing};
 use crate::app::App;
@@ -39,12 +39,13 @@ pub(super) async fn draw(app: &App, store: &dyn Store, shown: &Shown, screen: &m
     section("running", &running, screen)?;
     for selection in few(&running, screen) {
         let tenant = app.tenant_of(selection.tenant.tenant_id, &shown.tenants);
-        let detail = store.run(&tenant.scope, selection.runs.newest.run_id).await?;
-        screen.line(format!("  {}   {}", named(selection), progress(selection, detail.as_ref(), status, screen)))?;
+        let Some(run) = &selection.runs.live_run else { continue };
+        let detail = store.run(&tenant.scope, run.run_id).await?;
+        screen.line(format!("  {}   {}", named(selection), progress(run, detail.as_ref(), status, screen)))?;
     }
     more(&running, screen)?;
     lines("waiting", &live(Live::Waiting), screen, |selection, screen| {
-        let run = &selection.runs.newest;
+        let run = selection.runs.live_run.as_ref().unwrap_or(&selection.runs.newest);
         format!("{}   asked for {}   run {}", named(selection), ago(status.now, run.created_at), screen.run(run.run_id))
     })?;
     schedules(shown, screen)?;
@@ -68,6 +69,7 @@ fn answer(counts: &StatusCounts) -> String {
         .into_iter()
         .filter(|(number, _)| *number > 0)
         .map(|(number, what)| format!("{} {what}", grouped(number)))
+        .chain((counts.tenants_without_runs > 0).then(|| count(counts.tenants_without_runs, "tenant never synced", "tenants never synced")))
         .collect();
     let live = match (counts.running, counts.waiting) {
         (0, 0) => "nothing runs".to_owned(),
@@ -100,8 +102,7 @@ fn asked_since(selection: &SelectionStatus, status: &FleetStatus) -> String {
 }
 
 /// How far a run has come.
-fn progress(selection: &SelectionStatus, detail: Option<&RunDetail>, status: &FleetStatus, screen: &Screen) -> String {
-    let run = &selection.runs.newest;
+fn progress(run: &RunRecord, detail: Option<&RunDetail>, status: &FleetStatus, screen: &Screen) -> String {
     let since = run.started_at.map_or_else(String::new, |time| format!("begun {}   ", ago(status.now, time)));
     let so_far = detail.map_or_else(String::new, |detail| {
         let (done, all) = (detail.listings.iter().filter(|listing| listing.outcome.is_some()).count(), detail.listings.len());
@@ -124,7 +125,7 @@ fn schedules(shown: &Shown, screen: &mut Screen) -> Result<(), Problem> {
         let record = shown.schedules.iter().find(|record| record.schedule_id == schedule.schedule_id);
         record.map_or_else(
             || schedule.name.clone(),
-            |record| format!("{}   next {}   {} ({})", record.name, next_words(record, now), record.cron, record.time_zone),
+            |record| format!("{}   next {}   {} ({})", record.name, next_words(record, &shown.tenants, now), record.cron, record.time_zone),
         )
     })?;
     if all.iter().any(|schedule| schedule.state == ScheduleState::Late) {
@@ -179,6 +180,10 @@ mod tests {
     #[case(
         StatusCounts { selections: 45, fresh: 42, stale: 1, failing: 2, waiting: 3, ..StatusCounts::default() },
         "42 of 45 selections are fresh; 2 failing, 1 stale; 0 running, 3 waiting"
+    )]
+    #[case(
+        StatusCounts { selections: 1, fresh: 1, tenants_without_runs: 1, ..StatusCounts::default() },
+        "the one selection is fresh; 1 tenant never synced; nothing runs"
     )]
     fn the_answer_comes_first_in_a_sentence(#[case] counts: StatusCounts, #[case] said: &str) {
         assert_eq!(answer(&counts), said);
