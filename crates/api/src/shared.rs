@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use lastseen_model::TokenId;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 use crate::Api;
@@ -27,6 +28,8 @@ pub(crate) struct Shared {
     pub(crate) api: Api,
     at_work: Arc<Semaphore>,
     streams: Arc<Semaphore>,
+    /// One place: of the uses of tokens one is noted at a time.
+    notes: Arc<Semaphore>,
     /// When the database was last looked at, and whether it was there.
     looked: Mutex<Option<(Duration, bool)>>,
     /// The description of the API, written once.
@@ -43,6 +46,7 @@ impl Shared {
             api,
             at_work: places(AT_WORK),
             streams: places(STREAMS),
+            notes: places(1),
             looked: Mutex::new(None),
             description: description.into(),
         })
@@ -57,6 +61,20 @@ impl Shared {
     pub(crate) fn place_for_stream(&self) -> Result<Place, Problem> {
         let refusal = |_| Problem::new(Code::Busy).detail("as many event streams as allowed are open").next("ask for the run instead");
         self.streams.clone().try_acquire_owned().map_err(refusal)
+    }
+
+    /// Notes beside the request that a token was used, and not at all while another use is being noted: the next request sees to it.
+    /// No request waits for this or fails with it, for it may be that nobody can write just now.
+    pub(crate) fn note_use(&self, token: TokenId) {
+        let Ok(place) = self.notes.clone().try_acquire_owned() else { return };
+        let store = self.api.store.clone();
+        tokio::spawn(async move {
+            if let Err(error) = store.note_token_use(token).await {
+                // Every request comes by here until it can be noted, so this is no line for every day.
+                tracing::debug!(token = %token, %error, "the use of a token can't be noted");
+            }
+            drop(place);
+        });
     }
 
     /// Whether the database answers. It is asked once a second at most, whoever wants to know: no token is needed to ask.

@@ -18,7 +18,9 @@ pub enum ChangeKind {
     Gone,
     /// The newer run saw it; it was known when the older was claimed, which did not see it.
     Reappeared,
-    /// Both saw it, and between their sightings an observed field came to differ.
+    /// Both saw it, and between their sightings an observed field came to differ. The time of a sighting is that of its listing's last
+    /// page, so where another selection lists the same type while a run does, a change may be told in the comparison of that run with
+    /// the one before, or after, instead.
     Changed,
 }
 

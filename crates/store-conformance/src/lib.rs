@@ -137,6 +137,7 @@ macro_rules! conformance_tests {
                 a_token_that_was_taken_back_is_good_for_nothing_and_stays_taken_back
                 a_token_that_nobody_made_is_unknown
                 the_time_of_a_use_moves_at_most_once_an_hour
+                a_token_holds_also_where_its_use_cannot_be_noted
                 tokens_are_listed_newest_first_and_without_their_secrets
                 a_token_for_a_tenant_that_is_not_known_is_not_made
                 i21_a_token_whose_last_tenant_was_purged_is_for_none_and_never_for_all
@@ -224,6 +225,11 @@ macro_rules! conformance_tests {
                 i24_an_id_that_a_run_passed_over_as_another_type_neither_went_nor_came_for_certain
                 i27_a_dropped_listing_is_told_as_dropped_and_never_as_no_difference
                 i24_what_is_gone_from_a_listing_whose_base_was_dropped_is_never_certain
+                i24_what_came_after_a_listing_that_lost_almost_everything_is_not_said_to_have_come_back_for_certain
+                i24_what_came_after_a_listing_whose_base_was_dropped_is_never_certain
+                i31_what_comes_with_another_contract_may_have_been_there
+                i06_what_comes_on_a_path_that_pages_by_offset_may_have_slipped_past_the_older_run
+                i05_a_type_that_may_never_be_read_clouds_no_other_type
                 a_type_that_one_run_did_not_cover_is_told_as_not_in_scope
                 pages_and_filters_narrow_the_changes_and_never_the_counts
                 runs_that_cannot_be_held_against_each_other_say_why

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use lastseen_model::{ChangeKind, Confidence, Ordinal, OrdinalBitmap, PolicyType, Reason, Reference, RunId};
-use lastseen_store::{Comparison, Diff, DiffItem, DiffQuery, Listed, NamedRun, Pair, Result, TenantScope, TypeDiff};
+use lastseen_model::{ChangeKind, Confidence, ContractHash, Guard, Ordinal, OrdinalBitmap, PolicyType, Reason, Reference, RunId};
+use lastseen_store::{Comparison, Diff, DiffItem, DiffQuery, Listed, MISSED, NamedRun, Pair, Result, TenantScope, TypeDiff};
 
 use crate::PostgresStore;
 use crate::error::of_statement;
@@ -21,14 +21,14 @@ pub(crate) async fn diff(store: &PostgresStore, scope: &TenantScope, query: &Dif
     let mut types = pair.types(&listings);
     for of_type in &mut types {
         if let Some(comparison) = &mut of_type.comparison {
-            judge(&mut tx, &of_type.policy_type, pair.newer(), comparison).await?;
+            judge(&mut tx, &of_type.policy_type, &pair, comparison).await?;
         }
     }
     let mut changes = Vec::new();
     for of_type in &types {
         // One more than a page holds says whether there is a next.
         let room = query.page_size() + 1 - changes.len();
-        changes.extend(page(&mut tx, query, pair.newer(), of_type, room).await?);
+        changes.extend(page(&mut tx, query, &pair, of_type, room).await?);
     }
     Ok(Diff::Answer(Box::new(pair.answer(query, &types, changes))))
 }
@@ -65,9 +65,11 @@ async fn named_runs(tx: &mut TenantTx, runs: [RunId; 2]) -> Result<Vec<NamedRun>
 async fn listings(tx: &mut TenantTx, pair: &Pair) -> Result<BTreeMap<(RunId, PolicyType), Listed>> {
     let tenant = tx.tenant;
     let rows = sqlx::query!(
-        r#"SELECT l.run_id, l.policy_type, l.outcome AS "outcome!", l.known_before, l.last_page_at, l.observed, l.seen_elsewhere,
+        r#"SELECT l.run_id, l.policy_type, l.outcome AS "outcome!", l.known_before, l.last_page_at, l.observed, l.contract_hash,
+                  l.pages_by_offset, l.base_unseen, b.items_observed AS "base_observed?", r.guard_min_items, r.guard_percent,
                   l.base_run_id IS NOT NULL AND b.run_id IS NULL AS "base_dropped!"
            FROM listings l
+           JOIN sync_runs r ON r.tenant_id = l.tenant_id AND r.run_id = l.run_id
            LEFT JOIN listings b ON b.tenant_id = l.tenant_id AND b.run_id = l.base_run_id AND b.policy_type = l.policy_type
            WHERE l.tenant_id = $1 AND l.run_id = ANY($2)"#,
         tenant,
@@ -79,12 +81,23 @@ async fn listings(tx: &mut TenantTx, pair: &Pair) -> Result<BTreeMap<(RunId, Pol
     rows.into_iter()
         .map(|row| {
             let listing = Stored { table: "listings", key: &row.policy_type };
+            let guard = Guard {
+                min_items: listing.number("guard_min_items", row.guard_min_items)?,
+                percent: listing.number("guard_percent", row.guard_percent)?,
+            };
             let listed = Listed {
                 outcome: listing.word("outcome", &row.outcome)?,
                 known_before: listing.number("known_before", row.known_before)?,
                 last_page_at: time(row.last_page_at),
                 observed: OrdinalBitmap::from_bytes(row.observed),
-                seen_elsewhere: OrdinalBitmap::from_bytes(row.seen_elsewhere),
+                contract_hash: ContractHash::from_bytes(listing.digest("contract_hash", &row.contract_hash)?),
+                pages_by_offset: row.pages_by_offset,
+                guard_tripped: match (row.base_observed, row.base_unseen) {
+                    (Some(observed), Some(unseen)) => {
+                        guard.trips(listing.number("items_observed", observed)?, listing.number("base_unseen", unseen)?)
+                    }
+                    _ => false,
+                },
                 base_dropped: row.base_dropped,
             };
             Ok(((listing.id("run_id", row.run_id)?, listing.word("policy_type", &row.policy_type)?), listed))
@@ -92,8 +105,8 @@ async fn listings(tx: &mut TenantTx, pair: &Pair) -> Result<BTreeMap<(RunId, Pol
         .collect()
 }
 
-/// Asks what the bitmaps don't say: which items have changed, and for which of those that are gone nothing speaks against it.
-async fn judge(tx: &mut TenantTx, policy_type: &PolicyType, newer: RunId, comparison: &mut Comparison) -> Result<()> {
+/// Asks what the bitmaps don't say: which items have changed, and against the absence of which nothing speaks.
+async fn judge(tx: &mut TenantTx, policy_type: &PolicyType, pair: &Pair, comparison: &mut Comparison) -> Result<()> {
     let tenant = tx.tenant;
     let stored = Stored { table: "catalogue", key: policy_type.as_str() };
     if let Some((since, below)) = comparison.changed_after() {
@@ -111,23 +124,37 @@ async fn judge(tx: &mut TenantTx, policy_type: &PolicyType, newer: RunId, compar
             comparison.changed(stored.number("ordinal", row.ordinal)?, row.changed_at.to_jiff());
         }
     }
-    let gone = comparison.gone();
-    if !gone.is_empty() {
-        let rows = sqlx::query_file!("src/sql/diff_gone.sql", tenant, newer.as_uuid(), policy_type.as_str(), gone.as_bytes())
+    for kind in MISSED {
+        let missed = comparison.missed(kind);
+        if !missed.is_empty() {
+            let rows = sqlx::query_file!(
+                "src/sql/diff_missed.sql",
+                tenant,
+                missed_by(pair, kind).as_uuid(),
+                policy_type.as_str(),
+                missed.as_bytes(),
+                kind == ChangeKind::Reappeared,
+            )
             .fetch_all(tx.db())
             .await
             .map_err(of_statement)?;
-        // What the older run saw was known when the newer was claimed, so the newer run misses each of them.
-        met("diff", gone.len(), rows.len() as u64)?;
-        for row in rows.iter().filter(|row| row.certain) {
-            comparison.nothing_speaks_against(stored.number("ordinal", row.ordinal)?);
+            // What the older run saw was known when the newer was claimed, and what reappeared when the older was.
+            met("diff", missed.len(), rows.len() as u64)?;
+            for row in rows.iter().filter(|row| row.certain) {
+                comparison.nothing_speaks_against(stored.number("ordinal", row.ordinal)?);
+            }
         }
     }
     Ok(())
 }
 
+/// The run that missed what has this change.
+fn missed_by(pair: &Pair, kind: ChangeKind) -> RunId {
+    if kind == ChangeKind::Gone { pair.newer() } else { pair.older() }
+}
+
 /// The changes of a type that stand on the page.
-async fn page(tx: &mut TenantTx, query: &DiffQuery, newer: RunId, of_type: &TypeDiff, room: usize) -> Result<Vec<DiffItem>> {
+async fn page(tx: &mut TenantTx, query: &DiffQuery, pair: &Pair, of_type: &TypeDiff, room: usize) -> Result<Vec<DiffItem>> {
     let wanted = of_type.wanted(query);
     let Some(comparison) = of_type.comparison.as_ref().filter(|_| room > 0 && !wanted.is_empty()) else { return Ok(Vec::new()) };
     let (tenant, policy_type) = (tx.tenant, &of_type.policy_type);
@@ -151,19 +178,24 @@ async fn page(tx: &mut TenantTx, query: &DiffQuery, newer: RunId, of_type: &Type
         let change = comparison.kind(ordinal).ok_or_else(|| stored.inconsistent("ordinal"))?;
         found.push((ordinal, change, row));
     }
-    let gone = found.iter().filter(|(_, change, _)| *change == ChangeKind::Gone);
-    let key = |id: &String| Key { policy_type: policy_type.as_str().to_owned(), external_id: id.clone(), run: newer.as_uuid() };
-    let keys: Vec<Key> = gone.map(|(_, _, row)| key(&row.external_id)).collect();
+    let missed = found.iter().filter(|(_, change, _)| MISSED.contains(change));
+    let keys: Vec<Key> = missed
+        .map(|(_, change, row)| Key {
+            policy_type: policy_type.as_str().to_owned(),
+            external_id: row.external_id.clone(),
+            run: missed_by(pair, *change).as_uuid(),
+        })
+        .collect();
     let mut missing = why_missing(tx, &keys).await?;
     found
         .into_iter()
-        .map(|(ordinal, change, row)| {
+        .map(|(_, change, row)| {
             let stored = Stored { table: "catalogue", key: &row.external_id };
             let reasons = match change {
-                ChangeKind::Appeared | ChangeKind::Reappeared => comparison.why_it_may_have_been_there(ordinal),
-                ChangeKind::Gone => {
+                ChangeKind::Appeared => comparison.why_it_may_have_been_there(),
+                ChangeKind::Gone | ChangeKind::Reappeared => {
                     let missing = missing.remove(&row.external_id).ok_or_else(|| stored.inconsistent("external_id"))?;
-                    comparison.why_it_may_be_there(missing)
+                    comparison.why_it_was_missed(change, missing)
                 }
                 ChangeKind::Changed => Vec::new(),
             };
@@ -184,9 +216,9 @@ async fn page(tx: &mut TenantTx, query: &DiffQuery, newer: RunId, of_type: &Type
         .collect()
 }
 
-/// Why each of these items may not be gone, by its id, as missing says.
+/// Why each of these items may have been there, by its id, as missing says of its listing alone.
 async fn why_missing(tx: &mut TenantTx, keys: &[Key]) -> Result<HashMap<String, Vec<Reason>>> {
-    let items = read_without_successors(tx, keys, Reference::LatestCompleted).await?;
+    let items = read_without_successors(tx, keys, Reference::LatestComplete).await?;
     Ok(items.into_iter().map(|item| (item.external_id.to_string(), item.reasons)).collect())
 }
 

@@ -105,6 +105,10 @@ impl Store for PostgresStore {
         bounded(tokens::use_token(self, hash)).await
     }
 
+    async fn note_token_use(&self, token: TokenId) -> Result<()> {
+        bounded(tokens::note_token_use(self, token)).await
+    }
+
     async fn add_schedule(&self, schedule: &NewSchedule) -> Result<ScheduleRecord> {
         bounded(schedules::add_schedule(self, schedule)).await
     }

@@ -17,7 +17,10 @@ pub(crate) async fn enqueue_run(store: &PostgresStore, scope: &TenantScope, run:
     // Only who counts against the limits looks at the runs of others.
     let mut tx = if limits.is_some() { store.claiming(scope).await? } else { store.write(scope).await? };
     let enqueued = ask_for(&mut tx, run, terms.guard, limits).await?;
-    tx.commit().await?;
+    // What stood in the way of the insert may have come after the selection was made known. Where nothing was asked for, nothing stays.
+    if !matches!(enqueued, Enqueued::Repeated(_) | Enqueued::KeyTaken(_)) {
+        tx.commit().await?;
+    }
     Ok(enqueued)
 }
 

@@ -94,7 +94,13 @@ pub(crate) async fn add_schedule(store: &PostgresStore, schedule: &NewSchedule) 
 
 pub(crate) async fn schedules(store: &PostgresStore) -> Result<Vec<ScheduleRecord>> {
     let mut tx = store.fleet().await?;
-    read_schedules(&mut tx, None).await?.into_iter().map(ScheduleRecord::try_from).collect()
+    readable_schedules(&mut tx).await
+}
+
+/// All schedules by name. What a newer program selects may have words that this one can't read. It is left to one that can, and stops
+/// nobody.
+async fn readable_schedules(tx: &mut FleetTx) -> Result<Vec<ScheduleRecord>> {
+    Ok(read_schedules(tx, None).await?.into_iter().filter_map(|row| ScheduleRecord::try_from(row).ok()).collect())
 }
 
 async fn read_schedule(tx: &mut FleetTx, schedule: ScheduleId) -> Result<Option<ScheduleRecord>> {
@@ -172,9 +178,8 @@ pub(crate) async fn remove_schedule(store: &PostgresStore, schedule: ScheduleId)
 /// A look; the step decides.
 pub(crate) async fn due_schedules(store: &PostgresStore, at_most: u32) -> Result<DueSchedules> {
     let mut tx = store.fleet().await?;
-    // What a newer program selects may have words that this one can't read. It is left to one that can, and stops nobody: not even by
-    // filling up what is asked for.
-    let readable = read_schedules(&mut tx, None).await?.into_iter().filter_map(|row| ScheduleRecord::try_from(row).ok());
+    // What is not readable is not even to fill up what is asked for.
+    let readable = readable_schedules(&mut tx).await?.into_iter();
     let known: HashMap<Uuid, ScheduleRecord> = readable.map(|record| (record.schedule_id.as_uuid(), record)).collect();
     let (now, ids) = (tx.now_sql(), known.keys().copied().collect::<Vec<_>>());
     let rows = sqlx::query_file!("src/sql/due.sql", now as _, &ids, i64::from(at_most)).fetch_all(tx.db()).await.map_err(of_statement)?;

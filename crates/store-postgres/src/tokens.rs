@@ -113,7 +113,7 @@ pub(crate) async fn revoke_token(store: &PostgresStore, token: TokenId) -> Resul
     Ok(record)
 }
 
-/// One read, but for once an hour.
+/// One read.
 pub(crate) async fn use_token(store: &PostgresStore, hash: &TokenHash) -> Result<TokenUse> {
     let mut tx = store.fleet().await?;
     let row = sqlx::query_as!(
@@ -127,25 +127,21 @@ pub(crate) async fn use_token(store: &PostgresStore, hash: &TokenHash) -> Result
     .await
     .map_err(of_statement)?;
     let Some(row) = row else { return Ok(TokenUse::Unknown) };
-    match TokenUse::of(row.try_into()?, tx.now) {
-        TokenUse::Valid(token) if token.use_is_to_be_noted(tx.now) => note_use(tx, token).await.map(TokenUse::Valid),
-        used => Ok(used),
-    }
+    Ok(TokenUse::of(row.try_into()?, tx.now))
 }
 
-async fn note_use(mut tx: FleetTx, token: TokenRecord) -> Result<TokenRecord> {
+pub(crate) async fn note_token_use(store: &PostgresStore, token: TokenId) -> Result<()> {
+    let mut tx = store.fleet().await?;
     let (now, since) = (tx.now_sql(), earlier(tx.now, TOKEN_USE_NOTED_EVERY));
-    // Of several requests that come at once one writes.
+    // Of several that come at once one writes.
     sqlx::query!(
         "UPDATE api_tokens SET last_used_at = $2 WHERE token_id = $1 AND (last_used_at IS NULL OR last_used_at <= $3)",
-        token.token_id.as_uuid(),
+        token.as_uuid(),
         now as _,
         since as _,
     )
     .execute(tx.db())
     .await
     .map_err(of_statement)?;
-    let last_used_at = Some(tx.now);
-    tx.commit().await?;
-    Ok(TokenRecord { last_used_at, ..token })
+    tx.commit().await
 }

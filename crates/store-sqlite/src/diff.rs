@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use lastseen_model::{ChangeKind, Confidence, Ordinal, OrdinalBitmap, PolicyType, Reason, Reference, RunId};
-use lastseen_store::{Comparison, Diff, DiffItem, DiffQuery, Listed, NamedRun, Pair, Result, TenantScope, TypeDiff};
+use lastseen_model::{ChangeKind, Confidence, Guard, Ordinal, OrdinalBitmap, PolicyType, Reason, Reference, RunId};
+use lastseen_store::{Comparison, Diff, DiffItem, DiffQuery, Listed, MISSED, NamedRun, Pair, Result, TenantScope, TypeDiff};
 use serde_json::json;
 use sqlx::SqliteConnection;
 
@@ -24,14 +24,14 @@ pub(crate) async fn diff(store: &SqliteStore, scope: &TenantScope, query: &DiffQ
     let mut types = pair.types(&listings);
     for of_type in &mut types {
         if let Some(comparison) = &mut of_type.comparison {
-            judge(tx.db(), &tenant, &of_type.policy_type, pair.newer(), comparison).await?;
+            judge(tx.db(), &tenant, &of_type.policy_type, &pair, comparison).await?;
         }
     }
     let mut changes = Vec::new();
     for of_type in &types {
         // One more than a page holds says whether there is a next.
         let room = query.page_size() + 1 - changes.len();
-        changes.extend(page(tx.db(), &tenant, query, pair.newer(), of_type, room).await?);
+        changes.extend(page(tx.db(), &tenant, query, &pair, of_type, room).await?);
     }
     Ok(Diff::Answer(Box::new(pair.answer(query, &types, changes))))
 }
@@ -66,11 +66,13 @@ async fn named_runs(db: &mut SqliteConnection, tenant: &str, runs: [RunId; 2]) -
 /// What is still there of the listings of both runs, with their bitmaps.
 async fn listings(db: &mut SqliteConnection, tenant: &str, pair: &Pair) -> Result<BTreeMap<(RunId, PolicyType), Listed>> {
     let rows = sqlx::query!(
-        r#"SELECT l.run_id, l.policy_type, l.outcome, l.known_before, l.last_page_at, l.observed, l.seen_elsewhere,
-                  l.base_run_id IS NOT NULL AND NOT EXISTS (
-                      SELECT 1 FROM listings b WHERE b.tenant_id = l.tenant_id AND b.run_id = l.base_run_id AND b.policy_type = l.policy_type
-                  ) AS "base_dropped!: bool"
-           FROM listings l WHERE l.tenant_id = ?1 AND l.run_id IN (?2, ?3)"#,
+        r#"SELECT l.run_id, l.policy_type, l.outcome, l.known_before, l.last_page_at, l.observed, l.contract_hash,
+                  l.pages_by_offset AS "pages_by_offset: bool", l.base_unseen, b.items_observed AS "base_observed?",
+                  r.guard_min_items, r.guard_percent, l.base_run_id IS NOT NULL AND b.run_id IS NULL AS "base_dropped!: bool"
+           FROM listings l
+           JOIN sync_runs r ON r.tenant_id = l.tenant_id AND r.run_id = l.run_id
+           LEFT JOIN listings b ON b.tenant_id = l.tenant_id AND b.run_id = l.base_run_id AND b.policy_type = l.policy_type
+           WHERE l.tenant_id = ?1 AND l.run_id IN (?2, ?3)"#,
         tenant,
         pair.older().to_string(),
         pair.newer().to_string(),
@@ -81,12 +83,23 @@ async fn listings(db: &mut SqliteConnection, tenant: &str, pair: &Pair) -> Resul
     rows.into_iter()
         .map(|row| {
             let listing = Stored { table: "listings", key: &row.policy_type };
+            let guard = Guard {
+                min_items: listing.number("guard_min_items", row.guard_min_items)?,
+                percent: listing.number("guard_percent", row.guard_percent)?,
+            };
             let listed = Listed {
                 outcome: listing.word("outcome", &listing.there("outcome", row.outcome)?)?,
                 known_before: listing.number("known_before", row.known_before)?,
                 last_page_at: listing.option_time("last_page_at", row.last_page_at)?,
                 observed: OrdinalBitmap::from_bytes(row.observed),
-                seen_elsewhere: OrdinalBitmap::from_bytes(row.seen_elsewhere),
+                contract_hash: listing.word("contract_hash", &row.contract_hash)?,
+                pages_by_offset: row.pages_by_offset,
+                guard_tripped: match (row.base_observed, row.base_unseen) {
+                    (Some(observed), Some(unseen)) => {
+                        guard.trips(listing.number("items_observed", observed)?, listing.number("base_unseen", unseen)?)
+                    }
+                    _ => false,
+                },
                 base_dropped: row.base_dropped,
             };
             Ok(((listing.word("run_id", &row.run_id)?, listing.word("policy_type", &row.policy_type)?), listed))
@@ -94,8 +107,8 @@ async fn listings(db: &mut SqliteConnection, tenant: &str, pair: &Pair) -> Resul
         .collect()
 }
 
-/// Asks what the bitmaps don't say: which items have changed, and for which of those that are gone nothing speaks against it.
-async fn judge(db: &mut SqliteConnection, tenant: &str, policy_type: &PolicyType, newer: RunId, comparison: &mut Comparison) -> Result<()> {
+/// Asks what the bitmaps don't say: which items have changed, and against the absence of which nothing speaks.
+async fn judge(db: &mut SqliteConnection, tenant: &str, policy_type: &PolicyType, pair: &Pair, comparison: &mut Comparison) -> Result<()> {
     let stored = Stored { table: "catalogue", key: policy_type.as_str() };
     if let Some((since, below)) = comparison.changed_after() {
         let rows = sqlx::query!(
@@ -112,19 +125,33 @@ async fn judge(db: &mut SqliteConnection, tenant: &str, policy_type: &PolicyType
             comparison.changed(stored.number("ordinal", row.ordinal)?, stored.time("changed_at", row.changed_at)?);
         }
     }
-    let gone = comparison.gone();
-    if !gone.is_empty() {
-        let rows = sqlx::query_file!("src/sql/diff_gone.sql", tenant, newer.to_string(), policy_type.as_str(), gone.as_bytes())
-            .fetch_all(db)
+    for kind in MISSED {
+        let missed = comparison.missed(kind);
+        if !missed.is_empty() {
+            let rows = sqlx::query_file!(
+                "src/sql/diff_missed.sql",
+                tenant,
+                missed_by(pair, kind).to_string(),
+                policy_type.as_str(),
+                missed.as_bytes(),
+                kind == ChangeKind::Reappeared,
+            )
+            .fetch_all(&mut *db)
             .await
             .map_err(of_statement)?;
-        // What the older run saw was known when the newer was claimed, so the newer run misses each of them.
-        met("diff", gone.len(), rows.len() as u64)?;
-        for row in rows.iter().filter(|row| row.certain) {
-            comparison.nothing_speaks_against(stored.number("ordinal", row.ordinal)?);
+            // What the older run saw was known when the newer was claimed, and what reappeared when the older was.
+            met("diff", missed.len(), rows.len() as u64)?;
+            for row in rows.iter().filter(|row| row.certain) {
+                comparison.nothing_speaks_against(stored.number("ordinal", row.ordinal)?);
+            }
         }
     }
     Ok(())
+}
+
+/// The run that missed what has this change.
+fn missed_by(pair: &Pair, kind: ChangeKind) -> RunId {
+    if kind == ChangeKind::Gone { pair.newer() } else { pair.older() }
 }
 
 /// The changes of a type that stand on the page.
@@ -132,7 +159,7 @@ async fn page(
     db: &mut SqliteConnection,
     tenant: &str,
     query: &DiffQuery,
-    newer: RunId,
+    pair: &Pair,
     of_type: &TypeDiff,
     room: usize,
 ) -> Result<Vec<DiffItem>> {
@@ -159,19 +186,24 @@ async fn page(
         let change = comparison.kind(ordinal).ok_or_else(|| stored.inconsistent("ordinal"))?;
         found.push((ordinal, change, row));
     }
-    let gone = found.iter().filter(|(_, change, _)| *change == ChangeKind::Gone);
-    let key = |id: &String| Key { policy_type: policy_type.as_str().to_owned(), external_id: id.clone(), run_id: newer.to_string() };
-    let keys: Vec<Key> = gone.map(|(_, _, row)| key(&row.external_id)).collect();
+    let missed = found.iter().filter(|(_, change, _)| MISSED.contains(change));
+    let keys: Vec<Key> = missed
+        .map(|(_, change, row)| Key {
+            policy_type: policy_type.as_str().to_owned(),
+            external_id: row.external_id.clone(),
+            run_id: missed_by(pair, *change).to_string(),
+        })
+        .collect();
     let mut missing = why_missing(db, tenant, &keys).await?;
     found
         .into_iter()
-        .map(|(ordinal, change, row)| {
+        .map(|(_, change, row)| {
             let stored = Stored { table: "catalogue", key: &row.external_id };
             let reasons = match change {
-                ChangeKind::Appeared | ChangeKind::Reappeared => comparison.why_it_may_have_been_there(ordinal),
-                ChangeKind::Gone => {
+                ChangeKind::Appeared => comparison.why_it_may_have_been_there(),
+                ChangeKind::Gone | ChangeKind::Reappeared => {
                     let missing = missing.remove(&row.external_id).ok_or_else(|| stored.inconsistent("external_id"))?;
-                    comparison.why_it_may_be_there(missing)
+                    comparison.why_it_was_missed(change, missing)
                 }
                 ChangeKind::Changed => Vec::new(),
             };
@@ -192,9 +224,9 @@ async fn page(
         .collect()
 }
 
-/// Why each of these items may not be gone, by its id, as missing says.
+/// Why each of these items may have been there, by its id, as missing says of its listing alone.
 async fn why_missing(db: &mut SqliteConnection, tenant: &str, keys: &[Key]) -> Result<HashMap<String, Vec<Reason>>> {
-    let items = read_without_successors(db, tenant, keys, Reference::LatestCompleted).await?;
+    let items = read_without_successors(db, tenant, keys, Reference::LatestComplete).await?;
     Ok(items.into_iter().map(|item| (item.external_id.to_string(), item.reasons)).collect())
 }
 
@@ -205,10 +237,10 @@ mod tests {
     use crate::SqliteStore;
 
     #[tokio::test]
-    async fn what_is_gone_is_looked_for_among_what_the_newer_run_misses_and_a_page_by_its_ordinals() {
+    async fn what_a_run_missed_is_looked_for_among_what_it_misses_and_a_page_by_its_ordinals() {
         let folder = tempfile::tempdir().expect("a folder");
         let store = SqliteStore::open(&folder.path().join("lastseen.db")).await.expect("opens");
-        let gone = [
+        let missed = [
             "SEARCH r USING INDEX sqlite_autoindex_sync_runs_1 (tenant_id=? AND run_id=?)",
             "SEARCH l USING INDEX sqlite_autoindex_listings_1 (tenant_id=? AND run_id=? AND policy_type=?)",
             "SEARCH c USING INDEX sqlite_autoindex_catalogue_1 (tenant_id=? AND policy_type=? AND ordinal<?)",
@@ -221,7 +253,7 @@ mod tests {
             "SCAN page",
             "SEARCH c USING INDEX sqlite_autoindex_catalogue_1 (tenant_id=? AND policy_type=? AND ordinal=?)",
         ];
-        for (sql, steps) in [(include_str!("sql/diff_gone.sql"), &gone[..]), (include_str!("sql/diff_page.sql"), &page)] {
+        for (sql, steps) in [(include_str!("sql/diff_missed.sql"), &missed[..]), (include_str!("sql/diff_page.sql"), &page)] {
             let plan = sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"))).fetch_all(&store.readers).await.expect("a plan");
             let plan: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
             let mut left = plan.iter();

@@ -110,6 +110,10 @@ impl Store for SqliteStore {
         tokens::use_token(self, hash).await
     }
 
+    async fn note_token_use(&self, token: TokenId) -> Result<()> {
+        tokens::note_token_use(self, token).await
+    }
+
     async fn add_schedule(&self, schedule: &NewSchedule) -> Result<ScheduleRecord> {
         schedules::add_schedule(self, schedule).await
     }

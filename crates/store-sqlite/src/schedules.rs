@@ -89,7 +89,13 @@ pub(crate) async fn add_schedule(store: &SqliteStore, schedule: &NewSchedule) ->
 
 pub(crate) async fn schedules(store: &SqliteStore) -> Result<Vec<ScheduleRecord>> {
     let mut tx = store.read().await?;
-    read_schedules(tx.db(), None).await?.into_iter().map(ScheduleRecord::try_from).collect()
+    readable_schedules(tx.db()).await
+}
+
+/// All schedules by name. What a newer program selects may have words that this one can't read. It is left to one that can, and stops
+/// nobody.
+async fn readable_schedules(db: &mut SqliteConnection) -> Result<Vec<ScheduleRecord>> {
+    Ok(read_schedules(db, None).await?.into_iter().filter_map(|row| ScheduleRecord::try_from(row).ok()).collect())
 }
 
 async fn read_schedule(db: &mut SqliteConnection, schedule: ScheduleId) -> Result<Option<ScheduleRecord>> {
@@ -151,9 +157,8 @@ pub(crate) async fn remove_schedule(store: &SqliteStore, schedule: ScheduleId) -
 pub(crate) async fn due_schedules(store: &SqliteStore, at_most: u32) -> Result<DueSchedules> {
     let now = store.now();
     let mut tx = store.read().await?;
-    // What a newer program selects may have words that this one can't read. It is left to one that can, and stops nobody: not even by
-    // filling up what is asked for.
-    let readable = read_schedules(tx.db(), None).await?.into_iter().filter_map(|row| ScheduleRecord::try_from(row).ok());
+    // What is not readable is not even to fill up what is asked for.
+    let readable = readable_schedules(tx.db()).await?.into_iter();
     let known: HashMap<String, ScheduleRecord> = readable.map(|record| (record.schedule_id.to_string(), record)).collect();
     let ids = serde_json::Value::from(known.keys().cloned().collect::<Vec<_>>()).to_string();
     let rows = sqlx::query!(

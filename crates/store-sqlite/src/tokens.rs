@@ -111,43 +111,36 @@ pub(crate) async fn revoke_token(store: &SqliteStore, token: TokenId) -> Result<
     Ok(record)
 }
 
-/// One read, but for once an hour: the write lock would have requests wait for every page that is stored.
+/// One read: the write lock would have requests wait for every page that is stored.
 pub(crate) async fn use_token(store: &SqliteStore, hash: &TokenHash) -> Result<TokenUse> {
-    let row = {
-        let mut tx = store.read().await?;
-        sqlx::query_as!(
-            TokenRow,
-            r#"SELECT token_id, name, role, all_tenants AS "all_tenants: bool", created_at, expires_at, revoked_at, last_used_at,
-                      (SELECT json_group_array(x.tenant_id) FROM api_token_tenants x WHERE x.token_id = t.token_id) AS "tenants!: String"
-               FROM api_tokens t WHERE token_hash = ?1"#,
-            hash.to_string(),
-        )
-        .fetch_optional(tx.db())
-        .await
-        .map_err(of_statement)?
-    };
+    let mut tx = store.read().await?;
+    let row = sqlx::query_as!(
+        TokenRow,
+        r#"SELECT token_id, name, role, all_tenants AS "all_tenants: bool", created_at, expires_at, revoked_at, last_used_at,
+                  (SELECT json_group_array(x.tenant_id) FROM api_token_tenants x WHERE x.token_id = t.token_id) AS "tenants!: String"
+           FROM api_tokens t WHERE token_hash = ?1"#,
+        hash.to_string(),
+    )
+    .fetch_optional(tx.db())
+    .await
+    .map_err(of_statement)?;
     let Some(row) = row else { return Ok(TokenUse::Unknown) };
     let now = Stored { table: "api_tokens", key: &row.token_id }.time("now", store.now())?;
-    match TokenUse::of(row.try_into()?, now) {
-        TokenUse::Valid(token) if token.use_is_to_be_noted(now) => note_use(store, token).await.map(TokenUse::Valid),
-        used => Ok(used),
-    }
+    Ok(TokenUse::of(row.try_into()?, now))
 }
 
-async fn note_use(store: &SqliteStore, token: TokenRecord) -> Result<TokenRecord> {
+pub(crate) async fn note_token_use(store: &SqliteStore, token: TokenId) -> Result<()> {
     let mut tx = store.write().await?;
     let now = tx.now;
-    // Of several requests that come at once one writes.
+    // Of several that come at once one writes.
     sqlx::query!(
         "UPDATE api_tokens SET last_used_at = ?2 WHERE token_id = ?1 AND (last_used_at IS NULL OR last_used_at <= ?3)",
-        token.token_id.to_string(),
+        token.to_string(),
         now,
         now.saturating_sub(micros(TOKEN_USE_NOTED_EVERY)),
     )
     .execute(tx.db())
     .await
     .map_err(of_statement)?;
-    let record = read_token(tx.db(), token.token_id).await?;
-    tx.commit().await?;
-    record.ok_or(StoreError::RowsAffected { verb: "use_token", expected: 1, actual: 0 })
+    tx.commit().await
 }

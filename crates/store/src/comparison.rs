@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lastseen_model::{
-    ChangeKind, Confidence, ListingOutcome, Ordinal, OrdinalBitmap, PolicyType, Reason, RunId, RunStatus, SelectionHash, SequenceNo,
-    Timestamp,
+    ChangeKind, Confidence, ContractHash, ListingOutcome, Ordinal, OrdinalBitmap, PolicyType, Reason, RunId, RunStatus, SelectionHash,
+    SequenceNo, Timestamp,
 };
 
 use crate::diff::{Diff, DiffAnswer, DiffCounts, DiffItem, DiffListing, DiffQuery, DiffRun, DiffSide};
@@ -41,8 +41,12 @@ pub struct Listed {
     pub last_page_at: Option<Timestamp>,
     /// The items it saw.
     pub observed: OrdinalBitmap,
-    /// The items whose id its run saw under a type outside its scope.
-    pub seen_elsewhere: OrdinalBitmap,
+    /// The contract it was listed under.
+    pub contract_hash: ContractHash,
+    /// Whether its path pages by offset.
+    pub pages_by_offset: bool,
+    /// Whether the guard against mass disappearance tripped on it.
+    pub guard_tripped: bool,
     /// Whether it was measured against a base that retention has dropped since: then the guard can't be asked any more.
     pub base_dropped: bool,
 }
@@ -158,6 +162,9 @@ impl TypeDiff {
     }
 }
 
+/// The changes that say that a listing missed what it knew: the newer one, or the older.
+pub const MISSED: [ChangeKind; 2] = [ChangeKind::Gone, ChangeKind::Reappeared];
+
 /// Two listings of one type, held against each other.
 #[derive(Debug)]
 pub struct Comparison {
@@ -168,37 +175,45 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// What the bitmaps say. Whether what is gone is gone for certain, and what has changed, is still to be told.
+    /// What the bitmaps say. Whether what one of the two missed was not there for certain, and what has changed, is still to be told.
     fn between(older: Listed, newer: Listed) -> Self {
         let mut comparison = Self { older, newer, changes: BTreeMap::new(), changed_since: 0 };
-        for ordinal in comparison.newer.observed.without(&comparison.older.observed).iter() {
-            let known = ordinal < comparison.older.known_before;
-            let kind = if known { ChangeKind::Reappeared } else { ChangeKind::Appeared };
-            let confidence = Confidence::from_reasons(&comparison.why_it_may_have_been_there(ordinal));
-            comparison.changes.insert(ordinal, (kind, confidence));
+        let confidence = Confidence::from_reasons(&comparison.why_it_may_have_been_there());
+        let come = comparison.newer.observed.without(&comparison.older.observed);
+        let appeared = come.iter().filter(|ordinal| *ordinal >= comparison.older.known_before);
+        comparison.changes.extend(appeared.map(|ordinal| (ordinal, (ChangeKind::Appeared, confidence))));
+        for kind in MISSED {
+            comparison.changes.extend(comparison.missed(kind).iter().map(|ordinal| (ordinal, (kind, Confidence::Low))));
         }
-        comparison.changes.extend(comparison.gone().iter().map(|ordinal| (ordinal, (ChangeKind::Gone, Confidence::Low))));
         comparison
     }
 
-    /// The items that the older listing saw and the newer did not.
-    pub fn gone(&self) -> OrdinalBitmap {
-        self.older.observed.without(&self.newer.observed)
+    /// The items that one of the two listings knew and did not see, and the other saw: those that are gone, or those that reappeared.
+    pub fn missed(&self, kind: ChangeKind) -> OrdinalBitmap {
+        match kind {
+            ChangeKind::Gone => self.older.observed.without(&self.newer.observed),
+            ChangeKind::Reappeared => {
+                let come = self.newer.observed.without(&self.older.observed);
+                come.iter().filter(|ordinal| *ordinal < self.older.known_before).collect()
+            }
+            ChangeKind::Appeared | ChangeKind::Changed => OrdinalBitmap::new(),
+        }
     }
 
-    /// Takes down that nothing is known to speak against an item being gone.
-    pub fn nothing_speaks_against(&mut self, gone: Ordinal) {
-        if !self.guard_is_unknown()
-            && let Some((ChangeKind::Gone, confidence)) = self.changes.get_mut(&gone)
+    /// Takes down that nothing is known to speak against an item's absence from the listing that missed it.
+    pub fn nothing_speaks_against(&mut self, missed: Ordinal) {
+        if let Some((kind, confidence)) = self.changes.get_mut(&missed)
+            && MISSED.contains(kind)
         {
-            *confidence = Confidence::High;
+            let listing = if *kind == ChangeKind::Gone { &self.newer } else { &self.older };
+            *confidence = if listing.guard_is_unknown() { Confidence::Low } else { Confidence::High };
         }
     }
 
     /// Where to look for items that have changed: those that changed after this time and have an ordinal below this one. None where no
     /// item was seen by both.
     pub fn changed_after(&self) -> Option<(Timestamp, Ordinal)> {
-        let by_both = self.older.observed.len() > self.gone().len();
+        let by_both = self.older.observed.len() > self.missed(ChangeKind::Gone).len();
         self.older.last_page_at.filter(|_| by_both).map(|since| (since, self.older.observed.end()))
     }
 
@@ -219,28 +234,29 @@ impl Comparison {
         self.changes.get(&ordinal).map(|(kind, _)| *kind)
     }
 
-    /// The reasons of an item that is gone, by those that missing gives it for the newer run.
-    pub fn why_it_may_be_there(&self, missing: Vec<Reason>) -> Vec<Reason> {
-        // The last reason in the order of the semantics.
-        missing.into_iter().chain(self.guard_is_unknown().then_some(Reason::MassDisappearance)).collect()
+    /// The reasons of an item that is gone or that reappeared, by those that missing gives it for the listing that missed it.
+    pub fn why_it_was_missed(&self, kind: ChangeKind, missing: Vec<Reason>) -> Vec<Reason> {
+        let back = kind == ChangeKind::Reappeared;
+        let listing = if back { &self.older } else { &self.newer };
+        // That it was seen since is what its coming back says. The guard's is the last reason in the order of the semantics.
+        let judged = missing.into_iter().filter(|reason| !(back && *reason == Reason::SeenSince));
+        judged.chain(listing.guard_is_unknown().then_some(Reason::MassDisappearance)).collect()
     }
 
-    /// Why an item that the newer run saw may have been there when the older one did not see it.
-    pub fn why_it_may_have_been_there(&self, ordinal: Ordinal) -> Vec<Reason> {
-        let listing = match self.older.outcome {
-            ListingOutcome::Complete => None,
-            ListingOutcome::Incomplete => Some(Reason::ListingIncomplete),
-            ListingOutcome::Unavailable => Some(Reason::ListingUnavailable),
-            ListingOutcome::NotStarted => Some(Reason::ListingNotStarted),
+    /// Why what appeared may have been there already when the older listing, that did not know it, did not see it either.
+    pub fn why_it_may_have_been_there(&self) -> Vec<Reason> {
+        let Self { older, newer, .. } = self;
+        let holds = |reason: &Reason| match reason {
+            Reason::ListingIncomplete => older.outcome == ListingOutcome::Incomplete,
+            Reason::ListingUnavailable => older.outcome == ListingOutcome::Unavailable,
+            Reason::ListingNotStarted => older.outcome == ListingOutcome::NotStarted,
+            Reason::ContractChanged => older.contract_hash != newer.contract_hash,
+            Reason::Unconfirmed => older.pages_by_offset,
+            Reason::MassDisappearance => older.guard_tripped || older.guard_is_unknown(),
+            // What a run is to have seen elsewhere or since it must have known, and what is about a whole run is about no listing.
+            Reason::SeenSince | Reason::SeenAsOtherType | Reason::RunPartial | Reason::RunFailed | Reason::RunHadErrors => false,
         };
-        // Of what was not known yet, the run could not know that it saw it elsewhere.
-        let elsewhere = ordinal < self.older.known_before && self.older.seen_elsewhere.contains(ordinal);
-        listing.into_iter().chain(elsewhere.then_some(Reason::SeenAsOtherType)).collect()
-    }
-
-    /// Whether a mass disappearance could not be told from any other: what can't be ruled out is in doubt.
-    fn guard_is_unknown(&self) -> bool {
-        self.newer.base_dropped && self.newer.outcome == ListingOutcome::Complete
+        Reason::ALL.iter().copied().filter(holds).collect()
     }
 
     fn counts(&self) -> DiffCounts {
@@ -257,6 +273,13 @@ impl Comparison {
             } += 1;
         }
         counts
+    }
+}
+
+impl Listed {
+    /// Whether a mass disappearance could not be told from any other: what can't be ruled out is in doubt.
+    fn guard_is_unknown(&self) -> bool {
+        self.base_dropped && self.outcome == ListingOutcome::Complete
     }
 }
 
@@ -289,7 +312,9 @@ mod tests {
             known_before,
             last_page_at: Some(at(second)),
             observed: observed.iter().copied().collect(),
-            seen_elsewhere: OrdinalBitmap::new(),
+            contract_hash: ContractHash::from_bytes([1; 16]),
+            pages_by_offset: false,
+            guard_tripped: false,
             base_dropped: false,
         }
     }
@@ -302,25 +327,49 @@ mod tests {
     }
 
     #[test]
-    fn i01_what_is_gone_is_in_doubt_until_it_is_said_that_nothing_speaks_against_it() {
-        let mut comparison = Comparison::between(listed(&[0, 1, 2], 3, 1), listed(&[0, 3], 3, 2));
-        assert_eq!(comparison.gone().iter().collect::<Vec<_>>(), [1, 2]);
-        assert_eq!((comparison.counts().gone, comparison.counts().gone_low), (0, 2));
-        comparison.nothing_speaks_against(1);
-        comparison.nothing_speaks_against(3);
-        let counts = DiffCounts { appeared: 1, gone: 1, gone_low: 1, ..DiffCounts::default() };
-        assert_eq!(comparison.counts(), counts, "and of nothing but what is gone");
+    fn i01_what_was_missed_is_in_doubt_until_it_is_said_that_nothing_speaks_against_it() {
+        let mut comparison = Comparison::between(listed(&[0, 1, 2], 5, 1), listed(&[0, 3, 4, 5], 5, 2));
+        let missed = |kind| comparison.missed(kind).iter().collect::<Vec<_>>();
+        assert_eq!((missed(ChangeKind::Gone), missed(ChangeKind::Reappeared)), (vec![1, 2], vec![3, 4]));
+        let at_first = DiffCounts { appeared: 1, gone_low: 2, reappeared_low: 2, ..DiffCounts::default() };
+        assert_eq!(comparison.counts(), at_first);
+        for ordinal in [1, 4, 5, 6] {
+            comparison.nothing_speaks_against(ordinal);
+        }
+        let counts = DiffCounts { appeared: 1, gone: 1, gone_low: 1, reappeared: 1, reappeared_low: 1, ..DiffCounts::default() };
+        assert_eq!(comparison.counts(), counts, "and of nothing but what was missed");
     }
 
     #[test]
-    fn i24_without_the_base_of_a_complete_listing_nothing_is_gone_for_certain() {
+    fn i24_without_the_base_of_a_complete_listing_nothing_that_it_missed_is_certain() {
         let without_base = |outcome| Listed { outcome, base_dropped: true, ..listed(&[], 1, 2) };
-        let mut comparison = Comparison::between(listed(&[0], 0, 1), without_base(ListingOutcome::Complete));
-        comparison.nothing_speaks_against(0);
-        assert_eq!((comparison.counts().gone, comparison.counts().gone_low), (0, 1));
-        assert_eq!(comparison.why_it_may_be_there(vec![Reason::RunPartial]), [Reason::RunPartial, Reason::MassDisappearance]);
+        let mut gone = Comparison::between(listed(&[0], 0, 1), without_base(ListingOutcome::Complete));
+        gone.nothing_speaks_against(0);
+        assert_eq!((gone.counts().gone, gone.counts().gone_low), (0, 1));
+        let why = |comparison: &Comparison, kind, missing| comparison.why_it_was_missed(kind, missing);
+        let both = vec![Reason::ContractChanged, Reason::MassDisappearance];
+        assert_eq!(why(&gone, ChangeKind::Gone, vec![Reason::ContractChanged]), both);
+
+        let mut back = Comparison::between(without_base(ListingOutcome::Complete), listed(&[0, 1], 1, 3));
+        back.nothing_speaks_against(0);
+        assert_eq!(back.counts(), DiffCounts { appeared_low: 1, reappeared_low: 1, ..DiffCounts::default() });
+        assert_eq!(why(&back, ChangeKind::Reappeared, vec![Reason::SeenSince, Reason::ContractChanged]), both, "seen since it is anyway");
+
         let broken_off = Comparison::between(listed(&[0], 0, 1), without_base(ListingOutcome::Incomplete));
-        assert_eq!(broken_off.why_it_may_be_there(vec![Reason::ListingIncomplete]), [Reason::ListingIncomplete], "the guard has no say");
+        let incomplete = vec![Reason::ListingIncomplete];
+        assert_eq!(why(&broken_off, ChangeKind::Gone, incomplete.clone()), incomplete, "the guard has no say");
+    }
+
+    #[test]
+    fn what_appeared_is_in_doubt_for_what_speaks_against_the_older_listing_as_a_whole() {
+        let why = |older: Listed| Comparison::between(older, listed(&[0], 1, 2)).why_it_may_have_been_there();
+        let plain = || listed(&[], 0, 1);
+        assert_eq!(why(plain()), []);
+        assert_eq!(why(Listed { outcome: ListingOutcome::Incomplete, ..plain() }), [Reason::ListingIncomplete]);
+        assert_eq!(why(Listed { contract_hash: ContractHash::from_bytes([2; 16]), ..plain() }), [Reason::ContractChanged]);
+        assert_eq!(why(Listed { pages_by_offset: true, ..plain() }), [Reason::Unconfirmed]);
+        assert_eq!(why(Listed { guard_tripped: true, ..plain() }), [Reason::MassDisappearance]);
+        assert_eq!(why(Listed { base_dropped: true, ..plain() }), [Reason::MassDisappearance]);
     }
 
     #[test]
@@ -340,13 +389,5 @@ mod tests {
         assert_eq!(looked(&[0, 9], &[9]), Some((at(1), 16)));
         assert_eq!(looked(&[0, 9], &[1]), None);
         assert_eq!(looked(&[], &[1]), None);
-    }
-
-    #[test]
-    fn a_run_that_could_not_know_an_item_says_nothing_about_another_type_of_it() {
-        let older = Listed { seen_elsewhere: [0, 1].into_iter().collect(), ..listed(&[], 1, 1) };
-        let comparison = Comparison::between(older, listed(&[0, 1], 1, 2));
-        assert_eq!(comparison.why_it_may_have_been_there(0), [Reason::SeenAsOtherType]);
-        assert_eq!(comparison.why_it_may_have_been_there(1), []);
     }
 }

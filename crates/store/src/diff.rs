@@ -166,10 +166,12 @@ pub struct DiffItem {
     pub platform: Option<String>,
     /// What became of it.
     pub change: ChangeKind,
-    /// How far that can be trusted. What is gone is judged as what is missing would be if the newer run were the reference; where
-    /// retention has dropped what that run's listing was measured against, the guard against mass disappearance counts as tripped.
-    /// What appeared or reappeared is low where it may have been there all along: the older run's listing was not complete, or it
-    /// reappeared and that run had seen its id under a type outside its scope. What changed is high.
+    /// How far that can be trusted. A comparison is one of listings, so what is about a whole run has no say: that another type could not
+    /// be read is nothing against this one. What is gone is judged as what is missing would be, by the newer run's listing. What
+    /// reappeared is judged in the same way by the older run's, which missed it, but for its having been seen since. What appeared is low
+    /// where the older listing, which did not know it, may have left it out: it was not complete, was of another contract, pages by
+    /// offset, or the guard against mass disappearance tripped on it. Where retention has dropped what a listing was measured against,
+    /// that guard counts as tripped. What changed is high.
     pub confidence: Confidence,
     /// What speaks against it, in the order of the semantics.
     pub reasons: Vec<Reason>,

@@ -34,7 +34,7 @@ use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, Sc
 
 pub use about::{About, AboutPostgres, AboutSqlite, BackendAbout, JournalMode, Walls};
 pub use clock::{DatabaseClock, ManualClock};
-pub use comparison::{Comparison, Listed, NamedRun, Pair, TypeDiff};
+pub use comparison::{Comparison, Listed, MISSED, NamedRun, Pair, TypeDiff};
 pub use diff::{Diff, DiffAnswer, DiffCounts, DiffItem, DiffListing, DiffQuery, DiffRun, DiffSide};
 pub use error::{OpenProblem, StoreError};
 pub use fleet::{Counted, FleetState, MissingCounts, SelectionState};
@@ -92,15 +92,19 @@ pub trait Store: Send + Sync + 'static {
     /// Takes a token back. Taken back already: unchanged. None where there is no such token.
     async fn revoke_token(&self, token: TokenId) -> Result<Option<TokenRecord>>;
 
-    /// What a token is worth that somebody showed, by the database's clock. Asked at every request, so it is one read; the time of its
-    /// last use moves at most once in [`TOKEN_USE_NOTED_EVERY`].
+    /// What a token is worth that somebody showed, by the database's clock, and whether that is to be noted. Asked at every request, so it
+    /// only reads: a token that holds is not refused, nor has to wait, because nobody can write just now.
     async fn use_token(&self, hash: &TokenHash) -> Result<TokenUse>;
+
+    /// Notes that a token was used, at most once in [`TOKEN_USE_NOTED_EVERY`], whoever asks and how often. Nothing where there is no such
+    /// token.
+    async fn note_token_use(&self, token: TokenId) -> Result<()>;
 
     /// Keeps a schedule. [`StoreError::NameTaken`] where another has its name, [`StoreError::NoSuchTenant`] where the database does not
     /// know a tenant that it names. Nothing was written then.
     async fn add_schedule(&self, schedule: &NewSchedule) -> Result<ScheduleRecord>;
 
-    /// All schedules, by name; those that rest too.
+    /// All schedules, by name; those that rest too. What a newer program keeps in words that this one can't read is passed over.
     async fn schedules(&self) -> Result<Vec<ScheduleRecord>>;
 
     /// Lets a schedule rest, or go on. When it goes on, every time that was reckoned is forgotten: what was due while it rested is not made

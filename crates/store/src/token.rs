@@ -65,7 +65,12 @@ impl TokenRecord {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenUse {
     /// It holds.
-    Valid(TokenRecord),
+    Valid {
+        /// The token.
+        token: TokenRecord,
+        /// Whether this use is to be noted, with [`crate::Store::note_token_use`].
+        to_be_noted: bool,
+    },
     /// Its time is over.
     Expired,
     /// It was taken back.
@@ -82,7 +87,7 @@ impl TokenUse {
         } else if token.expires_at <= now {
             Self::Expired
         } else {
-            Self::Valid(token)
+            Self::Valid { to_be_noted: token.use_is_to_be_noted(now), token }
         }
     }
 }

@@ -50,9 +50,12 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 async fn who(app: &App, shown: &str) -> Result<Option<Authenticated>, Problem> {
     let Some(hash) = token::hash(shown) else { return known_to_the_issuer(app, shown).await };
     match app.api.store.use_token(&hash).await? {
-        TokenUse::Valid(record) => {
-            let authority = Authority::new([Grant { role: record.role, tenants: record.tenants }]);
-            Ok(Some(Authenticated { who: Who::Token { token_id: record.token_id, name: record.name }, authority }))
+        TokenUse::Valid { token, to_be_noted } => {
+            if to_be_noted {
+                app.note_use(token.token_id);
+            }
+            let authority = Authority::new([Grant { role: token.role, tenants: token.tenants }]);
+            Ok(Some(Authenticated { who: Who::Token { token_id: token.token_id, name: token.name }, authority }))
         }
         refused @ (TokenUse::Expired | TokenUse::Revoked | TokenUse::Unknown) => {
             tracing::info!(?refused, "a token was refused");

@@ -22,6 +22,8 @@ use lastseen_store::{
 use lastseen_store_sqlite::SqliteStore;
 use secrecy::ExposeSecret;
 use serde_json::Value;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -246,6 +248,14 @@ impl World {
     /// Does something with a body.
     pub(crate) async fn tell(&self, token: &str, method: Method, path: &str, body: &str) -> Answer {
         self.send(telling(method, path, body).with(token)).await
+    }
+
+    /// A connection of somebody else who writes, and does not come to an end.
+    pub(crate) async fn writer(&self) -> SqliteConnection {
+        let options = SqliteConnectOptions::new().filename(self.folder.path().join("lastseen.db"));
+        let mut connection = SqliteConnection::connect_with(&options).await.expect("opens");
+        sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut connection).await.expect("holds the write lock");
+        connection
     }
 
     /// Every file of the database.

@@ -7,6 +7,7 @@ use lastseen_engine::token;
 use lastseen_model::{Role, Tenants};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use sqlx::Connection;
 
 use crate::operations::{ROWS, Target};
 use crate::support::{OURS, With, World, asking, only, tenant};
@@ -42,6 +43,23 @@ async fn whatever_is_wrong_with_a_token_the_answer_is_the_same() {
     let twice = world.send(asking(Method::GET, "/v1/whoami").with(&held).with(&held)).await;
     assert_eq!(twice.without_id(), none, "two tokens");
     assert_eq!(world.get(&held, "/v1/whoami").await.status, StatusCode::OK, "the one that holds");
+}
+
+#[tokio::test]
+async fn a_token_that_holds_is_answered_while_its_use_can_not_be_noted_and_noted_when_it_can() {
+    let world = World::empty().await;
+    let token = world.admin().await;
+    let writer = world.writer().await;
+    for _ in 0..3 {
+        let answer = world.get(&token, "/v1/whoami").await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.json());
+    }
+    let last_used = async || world.store.tokens().await.expect("tokens")[0].last_used_at;
+    assert_eq!(last_used().await, None, "somebody else writes");
+    writer.close().await.expect("closes");
+    while last_used().await.is_none() {
+        assert_eq!(world.get(&token, "/v1/whoami").await.status, StatusCode::OK);
+    }
 }
 
 #[tokio::test]

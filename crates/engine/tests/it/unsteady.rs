@@ -149,6 +149,10 @@ impl Store for Unsteady {
     async fn use_token(&self, hash: &TokenHash) -> Result<TokenUse> {
         self.inner.use_token(hash).await
     }
+
+    async fn note_token_use(&self, token: TokenId) -> Result<()> {
+        self.inner.note_token_use(token).await
+    }
     async fn add_schedule(&self, schedule: &NewSchedule) -> Result<ScheduleRecord> {
         self.inner.add_schedule(schedule).await
     }

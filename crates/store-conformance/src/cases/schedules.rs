@@ -338,6 +338,8 @@ pub(crate) async fn a_schedule_that_only_a_newer_program_can_read_stops_nobody(l
     lab.database.execute(&sql).await.expect("a statement that both databases understand");
     let due = desk.store.due_schedules(1).await.expect("an answer").due;
     assert_eq!(due.iter().map(|due| due.schedule.schedule_id).collect::<Vec<_>>(), [id(3)]);
+    let listed = desk.store.schedules().await.expect("an answer");
+    assert_eq!(listed.iter().map(|schedule| schedule.schedule_id).collect::<Vec<_>>(), [id(3)], "nor does it hide the others");
 }
 
 pub(crate) async fn i10_of_16_steps_at_once_from_the_same_time_one_asks(lab: Lab) {

@@ -70,6 +70,10 @@ async fn compare(store: &dyn Store, tenant: TenantId, runs: [RunId; 2], said: &D
     for listing in listings.iter().filter(|listing| listing.newer != DiffSide::Complete) {
         prop_assert_eq!(listing.counts.gone, 0, "I01: nothing is gone for certain where the newer run did not see everything");
     }
+    for listing in listings.iter().filter(|listing| listing.older != DiffSide::Complete) {
+        let certain = listing.counts.appeared + listing.counts.reappeared;
+        prop_assert_eq!(certain, 0, "I01: nor has anything come for certain where the older run did not");
+    }
     Ok(())
 }
 

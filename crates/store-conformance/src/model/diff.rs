@@ -1,6 +1,6 @@
 //! What became of each item between two runs: from the sets of ids that each of them saw and knew.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lastseen_model::{ChangeKind, Confidence, ExternalId, ListingOutcome, PolicyType, Reason, RunId, RunStatus, SelectionHash, TenantId};
 use lastseen_store::{DiffCounts, DiffItem, DiffListing, DiffRun, DiffSide};
@@ -51,7 +51,7 @@ impl Model {
             let (one, other) = (there(older, policy_type), there(newer, policy_type));
             let mut counts = DiffCounts::default();
             if let (Ok(one), Ok(other)) = (one, other) {
-                let found = self.changes(tenant, newer, one, other);
+                let found = self.changes(tenant, (older, one), (newer, other));
                 counts = count(&found);
                 counts.changed_since = changed_in_both(tenant, one, other).filter(|(_, changed)| Some(*changed) > at(other)).count() as u64;
                 changes.extend(found);
@@ -64,12 +64,13 @@ impl Model {
     }
 
     /// The changes of one type, in order.
-    fn changes(&self, tenant: &Tenant, run: &Run, older: &Listing, newer: &Listing) -> Vec<DiffItem> {
+    fn changes(&self, tenant: &Tenant, (older_run, older): (&Run, &Listing), (newer_run, newer): (&Run, &Listing)) -> Vec<DiffItem> {
         let policy_type = &newer.scoped.policy_type;
-        let missing = self.unseen(tenant, &tenant.completed(run.record.selection_hash), run, newer, true);
+        let tenant_id = newer_run.record.tenant_id;
+        let unseen_then = self.doubts_of_absence(tenant, older_run, older);
+        let unseen_now = self.doubts_of_absence(tenant, newer_run, newer);
         let item = |external_id: &ExternalId, change, reasons: Vec<Reason>| {
-            let item =
-                self.item(run.record.tenant_id, tenant, &(policy_type.clone(), external_id.clone())).expect("what was seen is an item");
+            let item = self.item(tenant_id, tenant, &(policy_type.clone(), external_id.clone())).expect("what was seen is an item");
             DiffItem {
                 policy_type: item.policy_type,
                 external_id: item.external_id,
@@ -85,19 +86,26 @@ impl Model {
             }
         };
         let come = newer.seen.difference(&older.seen).map(|id| {
-            let change = if older.known.contains(id) { ChangeKind::Reappeared } else { ChangeKind::Appeared };
-            item(id, change, doubts_of_absence(older, id))
+            let Some(doubts) = unseen_then.get(id) else {
+                return item(id, ChangeKind::Appeared, doubts_of_the_unknown(tenant, older_run, older, newer));
+            };
+            // That it was seen since is what the change says.
+            let doubts = doubts.iter().copied().filter(|reason| *reason != Reason::SeenSince);
+            item(id, ChangeKind::Reappeared, doubts.collect())
         });
-        let gone = older.seen.difference(&newer.seen).map(|id| {
-            let missing = missing.iter().find(|missing| missing.external_id == *id).expect("what was seen before is missing");
-            item(id, ChangeKind::Gone, without_base(tenant, run, newer, missing.reasons.clone()))
-        });
+        let gone = older.seen.difference(&newer.seen).map(|id| item(id, ChangeKind::Gone, unseen_now[id].clone()));
         let changed = changed_in_both(tenant, older, newer)
             .filter(|(_, changed)| Some(*changed) <= at(newer))
             .map(|(id, _)| item(id, ChangeKind::Changed, Vec::new()));
         let mut all: Vec<DiffItem> = come.chain(gone).chain(changed).collect();
         all.sort_by(|one, two| one.external_id.cmp(&two.external_id));
         all
+    }
+
+    /// Why each item that a listing knew and did not see may have been there, by the listing alone.
+    fn doubts_of_absence(&self, tenant: &Tenant, run: &Run, listing: &Listing) -> BTreeMap<ExternalId, Vec<Reason>> {
+        let missing = self.unseen(tenant, &tenant.completed(run.record.selection_hash), run, listing, false);
+        missing.into_iter().map(|item| (item.external_id, without_base(tenant, run, listing, item.reasons))).collect()
     }
 }
 
@@ -128,14 +136,23 @@ fn changed_in_both<'a>(
     older.seen.intersection(&newer.seen).filter_map(changed).filter(|(_, changed)| Some(*changed) > at(older))
 }
 
-/// Why the older run may have left out what was there.
-fn doubts_of_absence(older: &Listing, id: &ExternalId) -> Vec<Reason> {
-    let word = match ended(older) {
-        ListingOutcome::Complete => None,
-        outcome => Some(format!("listing_{outcome}").parse().expect("a reason")),
+/// Why the older run may have left out what it did not know of either.
+fn doubts_of_the_unknown(tenant: &Tenant, run: &Run, older: &Listing, newer: &Listing) -> Vec<Reason> {
+    let base = tenant.base(run, older);
+    let too_few = base.is_some_and(|base| {
+        let unseen = base.seen.difference(&older.seen).count() as u64;
+        base.dropped || run.record.guard.trips(base.seen.len() as u64, unseen)
+    });
+    let holds = |reason: &Reason| match reason {
+        Reason::ListingIncomplete => ended(older) == ListingOutcome::Incomplete,
+        Reason::ListingUnavailable => ended(older) == ListingOutcome::Unavailable,
+        Reason::ListingNotStarted => ended(older) == ListingOutcome::NotStarted,
+        Reason::ContractChanged => older.scoped.contract_hash != newer.scoped.contract_hash,
+        Reason::Unconfirmed => older.scoped.pages_by_offset,
+        Reason::MassDisappearance => older.is_complete() && too_few,
+        _ => false,
     };
-    let had_another_type = older.known.contains(id) && older.passed_over.contains(id);
-    word.into_iter().chain(had_another_type.then_some(Reason::SeenAsOtherType)).collect()
+    Reason::ALL.iter().copied().filter(holds).collect()
 }
 
 /// What a listing's base was can't be asked once it was dropped: neither whether it missed the item too, nor whether too many are gone.

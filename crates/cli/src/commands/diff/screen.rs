@@ -1,6 +1,6 @@
 //! The difference, for people: the answer, what can't be told and why, then a line a change.
 
-use lastseen_model::{ChangeKind, Confidence, PolicyType, RunStatus};
+use lastseen_model::{ChangeKind, Confidence, PolicyType};
 use lastseen_store::{DiffAnswer, DiffCounts, DiffItem, DiffListing, DiffRun, DiffSide, RunDetail};
 
 use crate::advice;
@@ -116,7 +116,6 @@ fn doubts(listing: &DiffListing, runs: &Runs<'_>) -> Vec<String> {
 fn why(name: &PolicyType, side: DiffSide, run: &RunDetail, which: &str) -> String {
     let listing = run.listings.iter().find(|listing| listing.policy_type == *name);
     match (side, listing.and_then(|listing| listing.error_code)) {
-        (DiffSide::Complete, _) if run.record.status != RunStatus::Success => format!("the {which} run is {}", run.record.status),
         (DiffSide::Complete, _) => "--all says why, one by one".to_owned(),
         (_, Some(code)) => format!("{} in the {which} run", advice::word(Some(code))),
         (_, None) => format!("{} in the {which} run", advice::word(None)),

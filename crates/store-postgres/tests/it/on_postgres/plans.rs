@@ -85,7 +85,11 @@ fn questions() -> Vec<(&'static str, &'static str, String)> {
             include_str!("../../../src/sql/items_page.sql"),
             format!("{TENANT}, ARRAY['typea'], 'typea', '5', NULL, NULL, NULL, 201"),
         ),
-        ("diff, what is gone", include_str!("../../../src/sql/diff_gone.sql"), format!("{TENANT}, {REFERENCE}, 'typea', {GONE}")),
+        (
+            "diff, what was missed",
+            include_str!("../../../src/sql/diff_missed.sql"),
+            format!("{TENANT}, {REFERENCE}, 'typea', {GONE}, false"),
+        ),
         (
             "diff, page",
             include_str!("../../../src/sql/diff_page.sql"),

@@ -99,7 +99,7 @@ fn tokens_and_schedules_outlive_another_migration() {
         let before = database.dump().await;
         migrate(&database.address(OWNER_ROLE), APP_ROLE).await.expect("migrates");
         assert_eq!(database.dump().await, before);
-        let TokenUse::Valid(used) = store.use_token(&hash).await.expect("answers") else { panic!("it holds") };
+        let TokenUse::Valid { token: used, .. } = store.use_token(&hash).await.expect("answers") else { panic!("it holds") };
         assert_eq!(TokenRecord { last_used_at: None, ..used }, token);
         assert_eq!(store.schedules().await.expect("answers"), [schedule]);
     });
