@@ -27,8 +27,9 @@ What was last seen in the Intune tenants that Lastseen syncs, what is missing, a
 `operator`, `admin`; each may do all that the one before it may) on all tenants or on some. What is none of a token's tenants answers as \
 what does not exist: 404.\n\n\
 **Refusals** are `application/problem+json` (RFC 9457). Programs go by `code`. An unknown parameter or field is refused by its name.\n\n\
-**Pages.** A list ends with `next_cursor`; hand it back as `cursor` to go on, until it is `null`.\n\n\
-**Asking again.** Every answer of a GET has an `ETag`; sent back as `If-None-Match` it is answered 304 while nothing has changed.\n\n\
+**Pages.** A list that takes `cursor` ends with `next_cursor`; hand it back to go on, until it is `null`. The others come whole.\n\n\
+**Asking again.** The answer of a GET has an `ETag`, but for `show_status`, which tells the time, and for events; sent back as \
+`If-None-Match` it is answered 304 while nothing has changed.\n\n\
 Times are RFC 3339 in UTC. A run that failed, or listed only a part, never says that something is gone: read `confidence` and `coverage`.";
 
 /// The description as JSON, the same every time.
@@ -110,7 +111,7 @@ fn describe(operation: &Operation, schemas: &mut Schemas) -> utoipa::openapi::pa
     for gives in operation.gives {
         responses = responses.response(gives.status.to_string(), answer(gives.about, &gives.body, schemas));
     }
-    if operation.method == Method::GET && operation.needs != Needs::Nobody && !operation.is_stream() {
+    if operation.method == Method::GET && operation.needs != Needs::Nobody && !operation.is_stream() && !operation.tells_the_time {
         responses = responses.response("304", Response::new("The caller has this answer: `If-None-Match` named its `ETag`."));
     }
     for (status, codes) in refusals(operation) {

@@ -113,6 +113,8 @@ pub(crate) struct Operation {
     pub(crate) gives: &'static [Gives],
     /// The codes under which it refuses, beside those that follow from the above.
     pub(crate) refuses: &'static [Code],
+    /// Whether what it answers says when that was, so that no two answers are the same and none has an `ETag`.
+    pub(crate) tells_the_time: bool,
 }
 
 impl Operation {
@@ -130,6 +132,7 @@ impl Operation {
         takes: None,
         gives: &[],
         refuses: &[],
+        tells_the_time: false,
     };
 
     /// Whether it answers a stream, which no time limit ends.

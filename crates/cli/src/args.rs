@@ -405,3 +405,6 @@ pub(crate) struct Simulate {
     #[arg(long, value_name = "FILE")]
     pub(crate) script: Option<PathBuf>,
 }
+
+#[cfg(test)]
+mod bounds_tests;

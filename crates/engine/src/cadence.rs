@@ -77,6 +77,7 @@ pub enum CadenceError {
 /// When a schedule's times come.
 #[derive(Debug, Clone)]
 pub struct Cadence {
+    text: String,
     cron: Cron,
     zone: TimeZone,
     every_hour: bool,
@@ -88,14 +89,19 @@ impl Cadence {
         if cron.len() > CRON_MAX_BYTES {
             return Err(CadenceError::TooLong);
         }
-        let text = cron.trim();
-        let cron = read(text)?;
+        let text = cron.split_whitespace().collect::<Vec<_>>().join(" ");
+        let cron = read(&text)?;
         let every_hour = (0..24).all(|hour| cron.pattern.hour_match(hour).unwrap_or(false));
-        let cadence = Self { cron, zone: zone_of(zone)?, every_hour };
+        let cadence = Self { text, cron, zone: zone_of(zone)?, every_hour };
         if !cadence.ever_comes() {
-            return Err(CadenceError::Never { cron: text.to_owned() });
+            return Err(CadenceError::Never { cron: cadence.text });
         }
         Ok(cadence)
+    }
+
+    /// The cron text, its fields one space apart, however it was written. This is what is stored, so that two that are alike look alike.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// The zone's own name, however it was written.

@@ -28,6 +28,12 @@ fn the_next_time_is_strictly_after_and_passes_over_what_was_missed() {
 }
 
 #[test]
+fn a_text_is_kept_with_its_fields_one_space_apart() {
+    assert_eq!(cadence("  0\t*/4  * * *\n", "UTC").text(), "0 */4 * * *");
+    assert_eq!(cadence(" @daily ", "UTC").text(), "@daily");
+}
+
+#[test]
 fn whoever_is_later_is_due_that_much_after_each_time() {
     let cadence = cadence("0 * * * *", "UTC");
     let later = Duration::from_mins(10);

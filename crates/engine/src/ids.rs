@@ -17,8 +17,8 @@ pub(crate) fn new_correlation_id() -> CorrelationId {
     CorrelationId::try_from(new_v7()).unwrap_or_else(|_| unreachable_nil())
 }
 
-/// A fresh id of a token.
-pub(crate) fn new_token_id() -> TokenId {
+/// A fresh id of a token: UUIDv7, so that ids sort by creation.
+pub fn new_token_id() -> TokenId {
     TokenId::try_from(new_v7()).unwrap_or_else(|_| unreachable_nil())
 }
 

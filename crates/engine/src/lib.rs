@@ -17,6 +17,7 @@ mod path;
 mod patience;
 mod queue;
 mod run;
+pub mod schedule;
 mod scheduler;
 mod settings;
 pub mod status;
@@ -27,7 +28,7 @@ mod worker;
 pub use access::{Accesses, TenantAccess};
 pub use doctor::{Examination, Examine, Examiner, Expected, Knock, NotSignedIn, Outlook, PathExamined, Permission, SignedIn};
 pub use events::{Event, Observer, Silent};
-pub use ids::{new_request_id, new_schedule_id, new_worker_id, unique_suffix};
+pub use ids::{new_request_id, new_schedule_id, new_token_id, new_worker_id, unique_suffix};
 /// How everything here waits, and whoever stands on it.
 pub use lastseen_graph::{Timer, TokioTimer};
 pub use queue::enqueue;

@@ -1,6 +1,7 @@
 //! How a fleet stands: what the runs of each selection come to, and what needs somebody first. Pure judgement over what the store says.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use lastseen_model::{RunStatus, ScheduleId, TenantId, Timestamp};
@@ -9,6 +10,8 @@ use serde::Serialize;
 
 /// How long a success stays fresh, unless said otherwise.
 pub const STALE_AFTER: Duration = Duration::from_hours(24);
+/// How short and how long a success may stay fresh.
+pub const STALE_AFTER_BOUNDS: RangeInclusive<Duration> = Duration::from_mins(1)..=Duration::from_hours(24 * 365);
 /// A worker that lives looks at the schedules every few seconds. One that is overdue by more than this is looked at by none.
 pub const LATE_AFTER: Duration = Duration::from_mins(5);
 
@@ -138,7 +141,7 @@ pub struct ScheduleStatus {
 }
 
 /// Judges how a fleet stands. `tenants` and `schedules` are those that the asker may see; of the state, selections of other tenants are
-/// left out.
+/// left out. The schedules must be whole: one whose next time is hidden would read as one that nobody has looked at.
 pub fn judge(state: FleetState, tenants: &[TenantRecord], schedules: &[ScheduleRecord], stale_after: Duration) -> FleetStatus {
     let now = state.now;
     let by_id: BTreeMap<TenantId, &TenantRecord> = tenants.iter().map(|tenant| (tenant.tenant_id, tenant)).collect();
@@ -171,8 +174,28 @@ pub fn judge(state: FleetState, tenants: &[TenantRecord], schedules: &[ScheduleR
 impl FleetStatus {
     /// Whether anything needs somebody: what monitors ask.
     pub fn needs_attention(&self) -> bool {
-        let counts = &self.counts;
-        counts.failing + counts.stale + counts.never + counts.schedules_late + counts.tenants_without_runs > 0
+        let unsynced = !self.tenants_without_runs.is_empty();
+        unsynced || self.selections.iter().any(SelectionStatus::needs_attention) || self.schedules.iter().any(ScheduleStatus::needs_attention)
+    }
+
+    /// Leaves what needs nobody out of the lists; it is counted on.
+    pub fn only_what_needs_attention(&mut self) {
+        self.selections.retain(SelectionStatus::needs_attention);
+        self.schedules.retain(ScheduleStatus::needs_attention);
+    }
+}
+
+impl SelectionStatus {
+    /// Whether it needs somebody.
+    pub fn needs_attention(&self) -> bool {
+        self.health != Health::Fresh
+    }
+}
+
+impl ScheduleStatus {
+    /// Whether it needs somebody.
+    pub fn needs_attention(&self) -> bool {
+        self.state == ScheduleState::Late
     }
 }
 

@@ -190,6 +190,23 @@ fn a_tenant_of_which_nothing_was_ever_asked_for_needs_somebody() {
 }
 
 #[test]
+fn what_needs_attention_is_what_a_monitor_is_called_for() {
+    let selections = || vec![after(&[run(1, RunStatus::Success, 1)]), after(&[run(2, RunStatus::Failed, 1)])];
+    let schedules = [schedule("kept", Some(ago(0)), None), schedule("late", Some(ago(1)), None)];
+    let all = judged(selections(), &[tenant(1), tenant(2), tenant(3)], &schedules);
+    let mut status = all.clone();
+    status.only_what_needs_attention();
+    assert_eq!((status.selections.len(), status.schedules.len(), status.tenants_without_runs.len()), (1, 1, 1));
+    assert!(status.needs_attention() && status.counts == all.counts);
+    // A monitor is not called for what this leaves out.
+    let mut rest = all;
+    rest.selections.retain(|selection| !status.selections.contains(selection));
+    rest.tenants_without_runs.clear();
+    rest.schedules.retain(|schedule| !status.schedules.contains(schedule));
+    assert!(!rest.needs_attention() && !rest.selections.is_empty() && !rest.schedules.is_empty());
+}
+
+#[test]
 fn programs_read_one_shape() {
     let status = judged(vec![after(&[run(1, RunStatus::Running, 0), run(1, RunStatus::Success, 1)])], &[tenant(1)], &[]);
     let document = serde_json::to_value(&status).expect("JSON");

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use lastseen_model::{RunId, RunStatus, SelectionHash, Timestamp};
-use lastseen_store::SightingRow;
+use lastseen_model::{ExternalId, PolicyType, RunId, RunStatus, Selection, SelectionHash, TenantId, Timestamp};
+use lastseen_store::{Explanation, SelectionRecord, SightingRow};
 use serde::Serialize;
 
 /// What a listing says of an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Mark {
     /// It saw it.
@@ -22,6 +23,7 @@ pub enum Mark {
 
 /// A listing on a strip.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Marked {
     /// Its run.
     pub run_id: RunId,
@@ -36,6 +38,7 @@ pub struct Marked {
 
 /// What turned between two listings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TurnKind {
     /// The first sighting there ever was.
@@ -62,6 +65,7 @@ impl TurnKind {
 
 /// A turn.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Turn {
     /// What turned.
     pub turn: TurnKind,
@@ -72,6 +76,7 @@ pub struct Turn {
 
 /// The listings of one selection, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Strip {
     /// The selection.
     pub selection_hash: SelectionHash,
@@ -81,9 +86,53 @@ pub struct Strip {
     pub turns: Vec<Turn>,
 }
 
+/// A strip, and what its selection lists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct NamedStrip {
+    /// The strip.
+    #[serde(flatten)]
+    pub strip: Strip,
+    /// What the selection lists; none where no run of it is kept.
+    pub selection_payload: Option<Selection>,
+}
+
+/// An item over the runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Timeline {
+    /// Its tenant.
+    pub tenant_id: TenantId,
+    /// Its type.
+    pub policy_type: PolicyType,
+    /// Its id.
+    pub external_id: ExternalId,
+    /// Its name, when it was last seen.
+    pub display_name: Option<String>,
+    /// A strip for each selection: the one with the newest listing first.
+    pub strips: Vec<NamedStrip>,
+}
+
+impl Timeline {
+    /// The item of this explanation, whose tenant has used these selections.
+    pub fn of(explanation: &Explanation, used: Vec<SelectionRecord>) -> Self {
+        let item = &explanation.item;
+        let mut payloads: BTreeMap<SelectionHash, Selection> =
+            used.into_iter().map(|record| (record.selection_hash, record.selection_payload)).collect();
+        let named = |strip: Strip| NamedStrip { selection_payload: payloads.remove(&strip.selection_hash), strip };
+        Self {
+            tenant_id: item.tenant_id,
+            policy_type: item.policy_type.clone(),
+            external_id: item.external_id.clone(),
+            display_name: item.display_name.clone(),
+            strips: strips(&explanation.listings, item.first_seen_run_id).into_iter().map(named).collect(),
+        }
+    }
+}
+
 /// The strips of an item that `first_seen` saw first, by the listings of its explanation, newest first: the selection with the newest
 /// listing first.
-pub fn strips(listings: &[SightingRow], first_seen: RunId) -> Vec<Strip> {
+fn strips(listings: &[SightingRow], first_seen: RunId) -> Vec<Strip> {
     let mut by_selection: BTreeMap<SelectionHash, Vec<&SightingRow>> = BTreeMap::new();
     for row in listings {
         by_selection.entry(row.selection_hash).or_default().push(row);

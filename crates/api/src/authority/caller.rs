@@ -39,11 +39,6 @@ impl Caller {
         }
     }
 
-    /// Opens a tenant to whoever has any role on it: to see whether it is known, before a lower role than is needed is spoken of.
-    pub(crate) fn sees(&self, tenant: TenantId) -> Result<TenantScope, Problem> {
-        self.scope(tenant, Role::Reader)
-    }
-
     /// Whether they have this role on some tenant.
     pub(crate) fn on_any(&self, role: Role) -> Result<(), Problem> {
         if self.authority().highest() >= Some(role) { Ok(()) } else { Err(forbidden(role, "on a tenant")) }

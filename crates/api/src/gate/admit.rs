@@ -4,7 +4,7 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use lastseen_model::TenantId;
+use lastseen_model::{Role, TenantId};
 use lastseen_store::{TenantRecord, TenantScope};
 
 use crate::authority::Caller;
@@ -59,8 +59,8 @@ async fn judge(app: &App, operation: &Operation, parts: &mut Parts) -> Result<()
         Needs::Fleet(role) => caller()?.on_all(role)?,
         Needs::Tenant(role) => {
             let named = Segments::from_request_parts(parts, &()).await?.get("tenant_id")?;
-            let scope = caller()?.sees(named)?;
-            // What is not known is told before what is not allowed.
+            // What is not known is told before what is not allowed, and whoever has any role there sees whether it is known.
+            let scope = caller()?.scope(named, Role::Reader)?;
             let record = app.api.store.tenant(&scope).await?.ok_or_else(|| Problem::new(Code::NotFound))?;
             let scope = caller()?.scope(named, role)?;
             parts.extensions.insert(Tenant { scope, record: Some(record) });

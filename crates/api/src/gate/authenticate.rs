@@ -26,7 +26,8 @@ pub(crate) async fn authenticate(State(app): State<App>, mut request: Request, n
         Ok(Some(authenticated)) => {
             // Nothing behind this has a use for the token, so nothing behind this can let it out.
             request.headers_mut().remove(header::AUTHORIZATION);
-            tracing::debug!(who = authenticated.who.id(), "authenticated");
+            // Each line that is logged of this request says it, the one that writes it down too.
+            tracing::Span::current().record("who", authenticated.who.id());
             request.extensions_mut().insert(Caller::new(authenticated));
             next.run(request).await
         }

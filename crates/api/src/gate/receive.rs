@@ -19,7 +19,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Answers a request, whatever happens to it on the way.
 pub(crate) async fn receive(State(app): State<App>, request: Request, next: Next) -> Response {
     let id = new_request_id().to_string();
-    let span = tracing::info_span!("request", %id);
+    let span = tracing::info_span!("request", %id, who = tracing::field::Empty);
     let begun = app.api.timer.now();
     let (method, asked) = (request.method().clone(), request.headers().clone());
     // The pattern of the path, and not the path: what a caller wrote there may be anything.

@@ -1,40 +1,16 @@
 //! I17: a token's secret is in no answer, no log and no file.
 
 use std::fmt::Write as _;
-use std::io;
-use std::sync::{Arc, Mutex};
 
 use http::Method;
 use lastseen_engine::token;
 use lastseen_model::{Role, Tenants};
 use lastseen_store::TenantChange;
 use secrecy::ExposeSecret;
-use tracing_subscriber::fmt::MakeWriter;
 
+use crate::access_log::Log;
 use crate::operations::{ROWS, Target};
 use crate::support::{OURS, With, World, scope};
-
-/// What was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("nobody panicked").extend_from_slice(text);
-        Ok(text.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
 
 #[tokio::test]
 async fn i17_a_tokens_secret_is_in_no_answer_no_log_and_no_file() {
@@ -69,7 +45,7 @@ async fn i17_a_tokens_secret_is_in_no_answer_no_log_and_no_file() {
         }
     }
     assert!(secrets.len() > 3);
-    let logged = String::from_utf8(log.0.lock().expect("nobody panicked").clone()).expect("text");
+    let logged = log.text();
     assert!(logged.contains("answered") && logged.contains("a token was refused"), "something was logged: {logged}");
     world.store.close().await;
     let files: Vec<Vec<u8>> = world.files().iter().map(|file| std::fs::read(file).expect("a file")).collect();

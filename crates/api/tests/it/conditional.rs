@@ -70,3 +70,14 @@ async fn every_answer_has_an_id_of_its_own_and_is_nobody_elses_to_keep() {
     let brought = world.send(asking(Method::GET, "/healthz").and("x-request-id", "brought")).await;
     assert_ne!(brought.header("x-request-id"), "brought");
 }
+
+#[tokio::test]
+async fn an_answer_that_tells_the_time_and_a_stream_have_no_tag() {
+    let world = World::new().await;
+    let token = world.admin().await;
+    let run = world.newest_run(OURS).await;
+    for path in ["/v1/status".to_owned(), format!("/v1/tenants/{}/runs/{run}/events", tenant(OURS))] {
+        let answer = world.get(&token, &path).await;
+        assert_eq!((answer.status, answer.header("etag")), (StatusCode::OK, ""), "{path}");
+    }
+}

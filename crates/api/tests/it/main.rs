@@ -1,5 +1,6 @@
 //! The API over a real database, by its router.
 
+mod access_log;
 mod bounds;
 mod canary;
 mod comparisons;
@@ -10,9 +11,11 @@ mod operations;
 mod paging;
 mod problems;
 mod reference;
+mod rules;
 mod schedules;
 mod starts;
 mod support;
+mod timelines;
 mod timer;
 mod tokens;
 #[cfg(feature = "try-page")]

@@ -113,6 +113,7 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row { id: "list_items", about: Tenant, request: |target| asking(Method::GET, &target.tenant("/items")) },
     Row { id: "explain_item", about: ThingOfTenant, request: |target| asking(Method::GET, &target.item("")) },
+    Row { id: "show_timeline", about: ThingOfTenant, request: |target| asking(Method::GET, &target.item("/timeline")) },
     Row { id: "list_missing", about: Tenant, request: |target| asking(Method::GET, &target.tenant("/missing")) },
     Row { id: "show_coverage", about: Tenant, request: |target| asking(Method::GET, &target.tenant("/coverage")) },
     Row {

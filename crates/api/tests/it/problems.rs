@@ -71,3 +71,13 @@ async fn a_method_that_is_not_there_is_answered_with_those_that_are() {
     allowed.sort_unstable();
     assert_eq!((answer.status.as_u16(), allowed), (405, vec!["DELETE", "GET", "HEAD", "PUT"]));
 }
+
+#[tokio::test]
+async fn the_page_shows_a_refusal_as_it_is() {
+    let world = World::new().await;
+    let token = world.admin().await;
+    let refusal = world.get(&token, "/v1/tenants?limits=5").await;
+    let text = String::from_utf8(refusal.body).expect("text");
+    let page = include_str!("../../../../docs/api.md");
+    assert!(page.contains(&format!("```json\n{text}\n```")), "docs/api.md has to show: {text}");
+}

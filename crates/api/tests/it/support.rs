@@ -212,7 +212,14 @@ impl World {
     /// A token, and its record.
     pub(crate) async fn token_and_record(&self, role: Role, tenants: Tenants) -> (String, TokenRecord) {
         let (secret, hash) = token::mint();
-        let new = NewToken { token_id: token::new_id(), name: format!("{role}"), hash, role, tenants, expires_in: Duration::from_hours(1) };
+        let new = NewToken {
+            token_id: lastseen_engine::new_token_id(),
+            name: format!("{role}"),
+            hash,
+            role,
+            tenants,
+            expires_in: Duration::from_hours(1),
+        };
         let record = self.store.create_token(&new).await.expect("a token");
         (secret.expose_secret().to_owned(), record)
     }

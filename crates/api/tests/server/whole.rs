@@ -53,7 +53,7 @@ impl Whole {
         store.mirror_registry(&Registry::builtin().types().map(row).collect::<Vec<_>>()).await.expect("the registry");
         let (secret, hash) = token::mint();
         let token = NewToken {
-            token_id: token::new_id(),
+            token_id: lastseen_engine::new_token_id(),
             name: "admin".into(),
             hash,
             role: Role::Admin,

@@ -27,7 +27,7 @@ pub(crate) enum RunsCommand {
         /// The run's id, or any beginning or end of it that only one run has
         id: String,
     },
-    /// Cancel one run: a pending one ends now, a running one within seconds; what it has listed stays
+    /// Cancel one run: a pending one ends now, a running one when its worker next renews its lease (15s by default); what it has listed stays
     #[command(
         after_help = "Example:\n  lastseen runs cancel 0192f3c1\n\nExit code 0: it has ended, or its worker is told. 1: it had ended before."
     )]

@@ -12,7 +12,9 @@ pub(crate) async fn run(store: &dyn Store, tenant: &Tenant, id: &str, screen: &m
     let run = find(store, tenant, id).await?.record.run_id;
     let (detail, said) = match store.cancel_run(&tenant.scope, run).await? {
         Cancelled::Ended(detail) => (detail, "cancelled: it had not begun"),
-        Cancelled::Asked(detail) => (detail, "its worker is told, and ends it within seconds; what it has listed stays"),
+        Cancelled::Asked(detail) => {
+            (detail, "its worker hears of it at its next renewal (run.renew_every, 15s by default) and ends it; what it has listed stays")
+        }
         Cancelled::Over(detail) => return Err(over(tenant, &detail, screen)),
         Cancelled::NoSuchRun => return Err(Problem::failed(format!("run {run} went while it was looked up"))),
     };

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use lastseen_engine::cadence::{Cadence, CadenceError};
 use lastseen_engine::new_schedule_id;
+use lastseen_engine::schedule::{self, JITTER_MAX, ScheduleShown, jitter_of};
 use lastseen_engine::status::{ScheduleState, schedule_state};
+use lastseen_model::Timestamp;
 use lastseen_model::suggest::nearest;
-use lastseen_model::{Tenants, Timestamp};
 use lastseen_store::{NewSchedule, SCHEDULE_NAME_MAX_CHARS, ScheduleRecord, Store};
 use serde_json::json;
 
@@ -17,12 +18,6 @@ use crate::exit::Exit;
 use crate::output::{Screen, length, selection_words, until};
 use crate::problem::Problem;
 
-/// Over how long many tenants spread out, unless said otherwise.
-const JITTER: Duration = Duration::from_mins(10);
-/// The longest jitter.
-const LONGEST_JITTER: Duration = Duration::from_hours(24);
-/// How many times `show` tells.
-const TIMES_SHOWN: usize = 5;
 /// What to do where no worker looks.
 pub(crate) const NO_WORKER: &str = "no worker looks at the schedules; start one: lastseen serve";
 
@@ -39,20 +34,19 @@ pub(crate) async fn run(app: &App, command: &ScheduleCommand, screen: &mut Scree
 
 async fn add(app: &App, args: &AddSchedule, screen: &mut Screen) -> Result<Exit, Problem> {
     let tenants = tenants_meant(app, &args.tenants, args.all_tenants, "a schedule")?;
-    if !is_name(&args.name) {
+    if !schedule::is_name(&args.name) {
         return Err(Problem::usage(format!("`{}` is no name for a schedule", args.name))
             .next(format!("use letters, digits, `-`, `_` and `.`, at most {SCHEDULE_NAME_MAX_CHARS}")));
     }
     let cadence = Cadence::parse(&args.cron, &args.time_zone).map_err(|error| refused(&error))?;
-    let alone = matches!(&tenants, Tenants::Some(tenants) if tenants.len() == 1);
-    let jitter = args.jitter.unwrap_or(if alone { Duration::ZERO } else { JITTER });
-    if jitter > LONGEST_JITTER {
+    let jitter = args.jitter.unwrap_or_else(|| jitter_of(&tenants));
+    if jitter > JITTER_MAX {
         return Err(Problem::usage("--jitter takes 0s to 24h"));
     }
     let schedule = NewSchedule {
         schedule_id: new_schedule_id(),
         name: args.name.clone(),
-        cron: args.cron.trim().to_owned(),
+        cron: cadence.text().to_owned(),
         time_zone: cadence.zone().to_owned(),
         jitter_secs: u32::try_from(jitter.as_secs()).unwrap_or(u32::MAX),
         selection: selection(&args.selection)?,
@@ -70,11 +64,6 @@ async fn add(app: &App, args: &AddSchedule, screen: &mut Screen) -> Result<Exit,
     screen.line(format!("  first      {}, {}", until(screen.now(), first), local(&cadence, first)))?;
     screen.line("next: lastseen serve, unless a worker is there already; it keeps the schedules")?;
     Ok(Exit::Success)
-}
-
-/// A name that is safe in addresses, files and logs.
-fn is_name(name: &str) -> bool {
-    (1..=SCHEDULE_NAME_MAX_CHARS).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
 }
 
 fn refused(error: &CadenceError) -> Problem {
@@ -117,7 +106,7 @@ async fn list(app: &App, screen: &mut Screen) -> Result<Exit, Problem> {
         return Ok(Exit::Success);
     }
     // Whether one is late is judged by the clock that it is kept by.
-    let now = store.due_schedules(1).await?.now;
+    let now = store.about().await?.now;
     let known = store.tenants().await?;
     let mut table = screen.table(&["SCHEDULE", "NEXT", "WHEN", "TIME ZONE", "TENANTS", "SELECTION"]);
     for schedule in &schedules {
@@ -152,22 +141,20 @@ pub(crate) fn next_words(schedule: &ScheduleRecord, tenants: &[TenantRecord], no
 async fn show(app: &App, name: &str, screen: &mut Screen) -> Result<Exit, Problem> {
     let store = app.open_existing().await?;
     let schedule = find(&*store, name).await?;
-    let now = store.due_schedules(1).await?.now;
+    let now = store.about().await?.now;
     let known = store.tenants().await?;
-    let cadence = Cadence::parse(&schedule.cron, &schedule.time_zone);
-    let times: Vec<Timestamp> = cadence.as_ref().map_or_else(|_| Vec::new(), |cadence| next_times(cadence, now));
+    let shown = ScheduleShown::at(schedule, now);
     if screen.is_json() {
-        let mut document = serde_json::to_value(&schedule).map_err(std::io::Error::from)?;
-        document["next_times"] = times.iter().map(|time| json!(lastseen_model::time::text(*time))).collect();
-        screen.json(&document)?;
+        screen.json(&shown)?;
         return Ok(Exit::Success);
     }
+    let ScheduleShown { schedule, next_times } = shown;
     screen.heading(&format!("{}: {}", schedule.name, next_words(&schedule, &known, now)))?;
     facts(app, &*store, &schedule, screen).await?;
-    match &cadence {
+    match &schedule::cadence(&schedule) {
         Ok(_) if schedule.paused_at.is_some() => screen.line("next: lastseen schedule resume <NAME>".replace("<NAME>", &schedule.name))?,
         Ok(cadence) => {
-            for (place, time) in times.iter().enumerate() {
+            for (place, time) in next_times.iter().enumerate() {
                 let head = if place == 0 { "next times" } else { "" };
                 screen.line(format!("  {head:10} {:32} {}", local(cadence, *time), until(now, *time)))?;
             }
@@ -180,11 +167,6 @@ async fn show(app: &App, name: &str, screen: &mut Screen) -> Result<Exit, Proble
         ScheduleState::OnTime | ScheduleState::Paused => {}
     }
     Ok(Exit::Success)
-}
-
-fn next_times(cadence: &Cadence, now: Timestamp) -> Vec<Timestamp> {
-    let times = std::iter::successors(Some(now), |after| Some(cadence.next_due(Duration::ZERO, *after)));
-    times.skip(1).take(TIMES_SHOWN).collect()
 }
 
 async fn pause(app: &App, name: &str, paused: bool, screen: &mut Screen) -> Result<Exit, Problem> {
@@ -229,28 +211,4 @@ fn unknown(name: &str, known: &[ScheduleRecord]) -> Problem {
     let meant = nearest(name, known.iter().map(|schedule| schedule.name.as_str()));
     let meant = meant.map(|name| format!("; is {name} meant?")).unwrap_or_default();
     Problem::failed(format!("there is no schedule `{name}`{meant}")).next("see them with `lastseen schedule list`")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_is_safe_in_addresses_files_and_logs() {
-        for name in ["nightly", "a", "Fleet-1_b.c", &"x".repeat(SCHEDULE_NAME_MAX_CHARS)] {
-            assert!(is_name(name), "{name}");
-        }
-        for name in ["", "a b", "ü", "a/b", "a\n", &"x".repeat(SCHEDULE_NAME_MAX_CHARS + 1)] {
-            assert!(!is_name(name), "{name}");
-        }
-    }
-
-    #[test]
-    fn the_next_times_are_those_of_the_zone() {
-        let cadence = Cadence::parse("30 2 * * *", "Europe/Berlin").expect("a cadence");
-        let times = next_times(&cadence, "2026-03-28T12:00:00Z".parse().expect("a time"));
-        let told: Vec<String> = times.iter().map(|time| local(&cadence, *time)).collect();
-        assert_eq!(told[..2], ["29 March 2026 03:00 CEST", "30 March 2026 02:30 CEST"]);
-        assert_eq!(told.len(), TIMES_SHOWN);
-    }
 }

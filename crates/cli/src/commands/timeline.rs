@@ -1,9 +1,8 @@
 //! `lastseen timeline`: one item over the runs.
 
-use lastseen_engine::timeline::{Mark, Marked, Strip, Turn, strips};
-use lastseen_model::{RunStatus, SelectionHash};
-use lastseen_store::{Explanation, SelectionRecord};
-use serde_json::json;
+use lastseen_engine::timeline::{Mark, Marked, NamedStrip, Timeline, Turn};
+use lastseen_model::RunStatus;
+use lastseen_store::Explanation;
 
 use crate::app::{App, Tenant};
 use crate::args;
@@ -22,31 +21,14 @@ pub(crate) async fn run(app: &App, args: &args::Timeline, screen: &mut Screen) -
     let store = app.open_existing().await?;
     let tenant = app.known_tenant(&*store).await?;
     let explanation = find(&*store, &tenant, &args.policy_type, &args.external_id).await?;
-    let strips = strips(&explanation.listings, explanation.item.first_seen_run_id);
-    let used = store.selections(&tenant.scope).await?;
+    let timeline = Timeline::of(&explanation, store.selections(&tenant.scope).await?);
     if screen.is_json() {
-        let strips: Vec<_> = strips.iter().map(|strip| document(strip, &used)).collect();
-        let item = &explanation.item;
-        screen.json(&json!({
-            "tenant_id": item.tenant_id, "policy_type": item.policy_type, "external_id": item.external_id,
-            "display_name": item.display_name, "strips": strips,
-        }))?;
+        screen.json(&timeline)?;
     } else {
         let glyphs = if shows_unicode() { &UNICODE } else { &ASCII };
-        show(&tenant, &explanation, &strips, &used, glyphs, screen)?;
+        show(&tenant, &explanation, &timeline.strips, glyphs, screen)?;
     }
     Ok(Exit::Success)
-}
-
-fn payload_of(hash: SelectionHash, used: &[SelectionRecord]) -> Option<&lastseen_model::Selection> {
-    used.iter().find(|record| record.selection_hash == hash).map(|record| &record.selection_payload)
-}
-
-fn document(strip: &Strip, used: &[SelectionRecord]) -> serde_json::Value {
-    json!({
-        "selection_hash": strip.selection_hash, "selection_payload": payload_of(strip.selection_hash, used),
-        "listings": strip.listings, "turns": strip.turns,
-    })
 }
 
 /// What stands for each mark.
@@ -79,24 +61,17 @@ impl Glyphs {
     }
 }
 
-fn show(
-    tenant: &Tenant,
-    explanation: &Explanation,
-    strips: &[Strip],
-    used: &[SelectionRecord],
-    glyphs: &Glyphs,
-    screen: &mut Screen,
-) -> Result<(), Problem> {
+fn show(tenant: &Tenant, explanation: &Explanation, strips: &[NamedStrip], glyphs: &Glyphs, screen: &mut Screen) -> Result<(), Problem> {
     let (item, now) = (&explanation.item, screen.now());
     let name = item.display_name.as_deref().unwrap_or("(no name)");
     screen.heading(&format!("{name}  {}  {}", item.policy_type, tenant.label()))?;
     screen.line(format!("last seen {} by run {}", ago(now, item.last_seen_at), screen.run(item.last_seen_run_id)))?;
-    let labels: Vec<String> = strips.iter().map(|strip| label(strip, used, glyphs)).collect();
+    let labels: Vec<String> = strips.iter().map(|strip| label(strip, glyphs)).collect();
     let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or_default();
     screen.line("")?;
     for (strip, label) in strips.iter().zip(&labels) {
         let room = screen.width().map(|all| all.saturating_sub(width + 2).max(1));
-        screen.line(format!("{label:width$}  {}", drawn(&strip.listings, glyphs, room)))?;
+        screen.line(format!("{label:width$}  {}", drawn(&strip.strip.listings, glyphs, room)))?;
     }
     screen.line("")?;
     screen.line(glyphs.legend())?;
@@ -105,11 +80,11 @@ fn show(
     }
     for strip in strips {
         screen.line("")?;
-        screen.line(words(strip, used))?;
-        if strip.turns.is_empty() {
+        screen.line(words(strip))?;
+        if strip.strip.turns.is_empty() {
             screen.line("  no listing of it could tell")?;
         }
-        for turn in &strip.turns {
+        for turn in &strip.strip.turns {
             screen.line(format!("  {}", told(turn, screen)))?;
         }
     }
@@ -133,13 +108,13 @@ fn drawn(listings: &[Marked], glyphs: &Glyphs, room: Option<usize>) -> String {
     }
 }
 
-fn words(strip: &Strip, used: &[SelectionRecord]) -> String {
-    payload_of(strip.selection_hash, used).map_or_else(|| strip.selection_hash.to_string(), selection_words)
+fn words(named: &NamedStrip) -> String {
+    named.selection_payload.as_ref().map_or_else(|| named.strip.selection_hash.to_string(), selection_words)
 }
 
 /// The words, no longer than a strip can do without.
-fn label(strip: &Strip, used: &[SelectionRecord], glyphs: &Glyphs) -> String {
-    let words = words(strip, used);
+fn label(strip: &NamedStrip, glyphs: &Glyphs) -> String {
+    let words = words(strip);
     if words.chars().count() <= LABEL_CHARS {
         return words;
     }

@@ -1,6 +1,6 @@
 //! `lastseen token`: who may ask the API.
 
-use lastseen_engine::token;
+use lastseen_engine::{new_token_id, token};
 use lastseen_store::{NewToken, TOKEN_NAME_MAX_CHARS, TokenRecord};
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -12,8 +12,6 @@ use crate::exit::Exit;
 use crate::output::{Screen, ago, count, exact, say, until};
 use crate::problem::Problem;
 
-/// How short and how long a token may be good for, in seconds.
-const EXPIRES_IN: std::ops::RangeInclusive<u64> = 60..=730 * 86_400;
 /// The fewest characters that stand for an id.
 const ID_PART_MIN_CHARS: usize = 4;
 
@@ -27,16 +25,14 @@ pub(crate) async fn run(app: &App, command: &TokenCommand, screen: &mut Screen) 
 
 async fn create(app: &App, args: &CreateToken, screen: &mut Screen) -> Result<Exit, Problem> {
     let tenants = tenants_meant(app, &args.tenants, args.all_tenants, "a token")?;
-    let name = args.name.trim();
-    if !(1..=TOKEN_NAME_MAX_CHARS).contains(&name.chars().count()) || name.chars().any(char::is_control) {
-        return Err(Problem::usage(format!("--name takes 1 to {TOKEN_NAME_MAX_CHARS} characters on one line")));
-    }
-    if !EXPIRES_IN.contains(&args.expires_in.as_secs()) {
+    let name = token::name(&args.name)
+        .ok_or_else(|| Problem::usage(format!("--name takes 1 to {TOKEN_NAME_MAX_CHARS} characters on one line")))?;
+    if !token::LIFE_BOUNDS.contains(&args.expires_in) {
         return Err(Problem::usage("--expires-in takes 1m to 730d").next("make it shorter; another token takes its place when it ends"));
     }
     let store = app.open().await?;
     let (secret, hash) = token::mint();
-    let new = NewToken { token_id: token::new_id(), name: name.to_owned(), hash, role: args.role, tenants, expires_in: args.expires_in };
+    let new = NewToken { token_id: new_token_id(), name: name.to_owned(), hash, role: args.role, tenants, expires_in: args.expires_in };
     let record = store.create_token(&new).await?;
     if screen.is_json() {
         let mut document = serde_json::to_value(&record).map_err(std::io::Error::from)?;

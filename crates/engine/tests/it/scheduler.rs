@@ -162,7 +162,7 @@ async fn a_thousand_that_are_due_at_once_are_asked_for_once_each() {
 async fn what_was_missed_is_made_up_for_once() {
     let (_folder, mut fleet) = on_one_file(2).await;
     fleet.register([1]).await;
-    let schedule = fleet.schedule("hourly", Tenants::Some([tenant(1)].into()), Duration::ZERO).await;
+    fleet.schedule("hourly", Tenants::Some([tenant(1)].into()), Duration::ZERO).await;
     fleet.keep();
     fleet.settled().await;
     // A day in which nobody looked.
@@ -170,7 +170,6 @@ async fn what_was_missed_is_made_up_for_once() {
     assert_eq!(fleet.runs(1).await.len(), 1, "one run, not the twenty-four that were missed");
     let next = fleet.store().schedules().await.expect("schedules").remove(0).next_due_at.expect("reckoned");
     assert_eq!(next.to_string(), "2026-01-13T01:00:00Z");
-    assert_eq!(schedule.name, "hourly");
     fleet.end().await;
 }
 

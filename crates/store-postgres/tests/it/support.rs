@@ -51,7 +51,9 @@ impl Database {
     /// A new one with these options, without a schema.
     pub(crate) async fn made(options: &str) -> Self {
         static MADE: AtomicU64 = AtomicU64::new(0);
-        let name = format!("test_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::SeqCst));
+        // In a long run the system gives a process the number of one that has ended, whose databases are still there.
+        let this_process = RandomState::new().hash_one(std::process::id());
+        let name = format!("test_{this_process:x}_{}", MADE.fetch_add(1, Ordering::SeqCst));
         let mut postgres = PgConnection::connect(&servers().superuser_url("postgres")).await.expect("the cluster answers");
         postgres
             .execute(sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name} OWNER {OWNER_ROLE} {options}"))))

@@ -17,8 +17,8 @@ use crate::shared::App;
 
 /// The longest note, in characters.
 const NOTE_MAX_CHARS: usize = 1_000;
-/// The longest name of an author that is kept, in characters.
-const AUTHOR_MAX_CHARS: usize = 200;
+/// The longest author that is kept, in characters: room for the longest subject, and a name before it.
+const AUTHOR_MAX_CHARS: usize = 400;
 
 const OPERATION: Operation = Operation {
     id: "acknowledge_item",
@@ -26,8 +26,8 @@ const OPERATION: Operation = Operation {
     path: "/v1/tenants/{tenant_id}/items/{policy_type}/{external_id}/acknowledgement",
     needs: Needs::Tenant(Role::Operator),
     summary: "Acknowledge that an item is missing",
-    about: "It stays out of `list_missing` until it is seen again. The author is the caller. Another note on the same item is replaced. \
-            An item that is not missing for any selection takes no note: it would hide the day it goes.",
+    about: "It stays out of `list_missing` until it is seen again. The author is the caller: by the name of \
+            the token, or by what an issuer calls them, with the subject behind it. Another note on the same item is replaced. An item that is not missing for any selection takes no note: it would hide the day it goes.",
     example: "-X PUT -H \"Content-Type: application/json\" -d '{\"note\":\"retired\"}' \
               $HOST/v1/tenants/$TENANT_ID/items/$POLICY_TYPE/$EXTERNAL_ID/acknowledgement",
     takes: Some(Takes { schema: schema_of::<Note>, example: r#"{"note":"Retired on purpose, ticket 4711."}"# }),
@@ -65,7 +65,7 @@ async fn handle(
     if known.standing.iter().all(|standing| standing.missing.is_none()) {
         return Err(Problem::new(Code::NotMissing));
     }
-    let author = caller.who().name().chars().take(AUTHOR_MAX_CHARS).collect();
+    let author = caller.who().author(AUTHOR_MAX_CHARS);
     let note = Acknowledgement { policy_type, external_id, author, note, acknowledged_at: None };
     if app.api.store.acknowledge(&tenant.scope, &note).await? { Ok(Answer::nothing()) } else { Err(Problem::new(Code::NotFound)) }
 }

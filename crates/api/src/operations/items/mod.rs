@@ -2,10 +2,11 @@
 
 mod explain;
 mod list;
+mod timeline;
 
 use crate::operation::Endpoint;
 
 /// Them all.
 pub(super) fn endpoints() -> Vec<Endpoint> {
-    vec![list::endpoint(), explain::endpoint()]
+    vec![list::endpoint(), explain::endpoint(), timeline::endpoint()]
 }

@@ -18,8 +18,8 @@ const OPERATION: Operation = Operation {
     path: "/v1/tenants/{tenant_id}/runs/{run_id}/cancel",
     needs: Needs::Tenant(Role::Operator),
     summary: "End a run early",
-    about: "One that waits ends at once, as `skipped`. One that is running ends within seconds, when its worker hears of it: what it has \
-            listed stays, and what it has not is `incomplete` or `not_started`, so nothing of it counts as missing for sure.",
+    about: "One that waits ends at once, as `skipped`. One that is running ends when its worker hears of it, which it does when it next renews its \
+            lease (every 15 seconds, unless `run.renew_every` says otherwise): what it has listed stays, and what it has not is `incomplete` or `not_started`, so nothing of it counts as missing for sure.",
     example: "-X POST $HOST/v1/tenants/$TENANT_ID/runs/$RUN_ID/cancel",
     gives: &[
         Gives::done::<RunDetail>(200, "It waited, and has ended."),

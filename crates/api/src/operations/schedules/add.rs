@@ -1,9 +1,12 @@
 //! `POST /v1/schedules`
 
+use std::time::Duration;
+
 use axum::extract::State;
 use http::StatusCode;
 use lastseen_engine::cadence::{Cadence, CadenceError};
 use lastseen_engine::new_schedule_id;
+use lastseen_engine::schedule::{JITTER_MAX, is_name, jitter_of};
 use lastseen_model::{Role, TenantId, Tenants};
 use lastseen_store::{NewSchedule, SCHEDULE_NAME_MAX_CHARS, ScheduleRecord, StoreError};
 use serde::Deserialize;
@@ -17,11 +20,6 @@ use crate::operation::{Endpoint, Gives, Needs, Operation, Takes, schema_of};
 use crate::operations::common::{SelectionAsked, selection};
 use crate::problem::{Code, Problem};
 use crate::shared::App;
-
-/// Over how many seconds several tenants spread out where nothing is said.
-const JITTER_DEFAULT_SECS: u32 = 600;
-/// Over how many seconds they may.
-const JITTER_MAX_SECS: u32 = 86_400;
 
 const OPERATION: Operation = Operation {
     id: "add_schedule",
@@ -73,22 +71,20 @@ struct ScheduleToBe {
 async fn handle(State(app): State<App>, caller: Caller, Body(asked): Body<ScheduleToBe>) -> Result<Answer, Problem> {
     let tenants = asked.tenants.read("/tenants")?;
     covers(&caller, &tenants)?;
-    let named = asked.name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
-    if !named || !(1..=SCHEDULE_NAME_MAX_CHARS).contains(&asked.name.len()) {
+    if !is_name(&asked.name) {
         return Err(Problem::body("/name", format!("must be 1 to {SCHEDULE_NAME_MAX_CHARS} letters, digits, `-`, `_` and `.`")));
     }
     let cadence = Cadence::parse(&asked.cron, asked.time_zone.as_deref().unwrap_or("UTC")).map_err(|error| wrong(&error))?;
-    let several = !matches!(&tenants, Tenants::Some(some) if some.len() == 1);
-    let jitter_secs = asked.jitter_secs.map_or(if several { JITTER_DEFAULT_SECS } else { 0 }, |Whole(seconds)| seconds);
-    if jitter_secs > JITTER_MAX_SECS {
-        return Err(Problem::body("/jitter_secs", format!("must be at most {JITTER_MAX_SECS}, which is a day")));
+    let jitter = asked.jitter_secs.map_or_else(|| jitter_of(&tenants), |Whole(seconds)| Duration::from_secs(seconds.into()));
+    if jitter > JITTER_MAX {
+        return Err(Problem::body("/jitter_secs", format!("must be at most {}, which is a day", JITTER_MAX.as_secs())));
     }
     let to_be = NewSchedule {
         schedule_id: new_schedule_id(),
         name: asked.name,
-        cron: asked.cron,
+        cron: cadence.text().to_owned(),
         time_zone: cadence.zone().to_owned(),
-        jitter_secs,
+        jitter_secs: u32::try_from(jitter.as_secs()).unwrap_or(u32::MAX),
         selection: selection(&asked.selection.unwrap_or_else(|| Value::Object(serde_json::Map::new())))?,
         tenants,
     };

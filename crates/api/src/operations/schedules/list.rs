@@ -6,7 +6,7 @@ use lastseen_store::ScheduleRecord;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::seen_by;
+use super::seen::seen_by;
 use crate::answer::Answer;
 use crate::authority::Caller;
 use crate::operation::{Endpoint, Gives, Needs, Operation};

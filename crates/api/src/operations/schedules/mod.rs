@@ -7,7 +7,7 @@ mod remove;
 mod seen;
 mod show;
 
-pub(super) use seen::seen_by;
+pub(super) use seen::{covering, seen};
 
 use crate::operation::Endpoint;
 

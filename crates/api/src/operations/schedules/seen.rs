@@ -8,8 +8,15 @@ use crate::problem::{Code, Problem};
 use crate::shared::App;
 
 /// The schedules that cover a tenant of the caller's, as they see them.
-pub(in crate::operations) async fn seen_by(app: &App, caller: &Caller) -> Result<Vec<ScheduleRecord>, Problem> {
+pub(super) async fn seen_by(app: &App, caller: &Caller) -> Result<Vec<ScheduleRecord>, Problem> {
     Ok(app.api.store.schedules().await?.into_iter().filter_map(|schedule| seen(caller, schedule)).collect())
+}
+
+/// The same, whole: to be judged, and not to be shown.
+pub(in crate::operations) async fn covering(app: &App, caller: &Caller) -> Result<Vec<ScheduleRecord>, Problem> {
+    let mut schedules = app.api.store.schedules().await?;
+    schedules.retain(|schedule| seen(caller, schedule.clone()).is_some());
+    Ok(schedules)
 }
 
 /// One schedule, whole, that the caller sees.
@@ -19,7 +26,7 @@ pub(super) async fn find(app: &App, caller: &Caller, id: ScheduleId) -> Result<S
 }
 
 /// The schedule as the caller sees it: with their own tenants alone. When another tenant is due is theirs alone to know.
-pub(super) fn seen(caller: &Caller, mut schedule: ScheduleRecord) -> Option<ScheduleRecord> {
+pub(in crate::operations) fn seen(caller: &Caller, mut schedule: ScheduleRecord) -> Option<ScheduleRecord> {
     let theirs = caller.authority().tenants(Role::Reader);
     if theirs.have_all_of(&schedule.tenants) && (theirs == Tenants::All || schedule.tenants != Tenants::Some([].into())) {
         return Some(schedule);

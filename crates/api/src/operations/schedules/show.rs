@@ -1,8 +1,8 @@
 //! `GET /v1/schedules/{schedule_id}`
 
 use axum::extract::State;
+use lastseen_engine::schedule::ScheduleShown;
 use lastseen_model::Role;
-use lastseen_store::ScheduleRecord;
 
 use super::seen::{find, seen};
 use crate::answer::Answer;
@@ -17,9 +17,9 @@ const OPERATION: Operation = Operation {
     path: "/v1/schedules/{schedule_id}",
     needs: Needs::AnyTenant(Role::Reader),
     summary: "A schedule that covers a tenant of the caller's",
-    about: "As `list_schedules` shows it.",
+    about: "As `list_schedules` shows it, and its next five times.",
     example: "$HOST/v1/schedules/$SCHEDULE_ID",
-    gives: &[Gives::found::<ScheduleRecord>("The schedule.")],
+    gives: &[Gives::found::<ScheduleShown>("The schedule.")],
     refuses: &[Code::NotFound],
     ..Operation::NONE
 };
@@ -30,5 +30,6 @@ pub(super) fn endpoint() -> Endpoint {
 
 async fn handle(State(app): State<App>, caller: Caller, segments: Segments) -> Result<Answer, Problem> {
     let schedule = find(&app, &caller, segments.get("schedule_id")?).await?;
-    Answer::found(&seen(&caller, schedule).ok_or_else(|| Problem::new(Code::NotFound))?)
+    let schedule = seen(&caller, schedule).ok_or_else(|| Problem::new(Code::NotFound))?;
+    Answer::found(&ScheduleShown::at(schedule, app.api.store.about().await?.now))
 }

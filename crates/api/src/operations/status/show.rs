@@ -1,25 +1,33 @@
 //! `GET /v1/status`
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use axum::extract::State;
-use lastseen_engine::status::{FleetStatus, Health, STALE_AFTER, judge};
-use lastseen_model::{Role, SelectionHash};
+use http::StatusCode;
+use lastseen_engine::status::{FleetStatus, STALE_AFTER, STALE_AFTER_BOUNDS, judge};
+use lastseen_model::{Role, ScheduleId, SelectionHash};
+use lastseen_store::ScheduleRecord;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::answer::Answer;
 use crate::authority::Caller;
 use crate::operation::{Endpoint, Gives, Needs, Operation};
 use crate::operations::common::{LIMIT, optional, several, switch};
-use crate::operations::schedules::seen_by;
+use crate::operations::schedules::{covering, seen};
 use crate::parameter::{Parameter, Query, plain};
 use crate::problem::Problem;
 use crate::shared::App;
 
 const STALE: Parameter = optional("stale_after_secs", "How long a success stays fresh, in seconds; a day where nothing is said.", || {
-    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(60_u32)).maximum(Some(31_622_400_u32)).build()
+    ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(STALE_AFTER_BOUNDS.start().as_secs()))
+        .maximum(Some(STALE_AFTER_BOUNDS.end().as_secs()))
+        .build()
 });
-const ATTENTION: Parameter = optional("needs_attention", "Only what needs somebody: not what is fresh.", switch);
+const ATTENTION: Parameter =
+    optional("needs_attention", "Only what needs somebody: not what is fresh, nor a schedule that is kept.", switch);
 
 const SELECTIONS: Parameter =
     several("selection", "Only this selection, by its hash; may be given more than once.", plain::<SelectionHash>);
@@ -33,7 +41,8 @@ const OPERATION: Operation = Operation {
             somebody first comes first, and a list holds `limit` at most; `counts` counts all of them.",
     example: "\"$HOST/v1/status?needs_attention=true\"",
     parameters: &[SELECTIONS, STALE, ATTENTION, LIMIT],
-    gives: &[Gives::found::<FleetStatus>("How they stand.")],
+    tells_the_time: true,
+    gives: &[Gives::done::<FleetStatus>(200, "How they stand.")],
     ..Operation::NONE
 };
 
@@ -50,11 +59,27 @@ async fn handle(State(app): State<App>, caller: Caller, query: Query) -> Result<
     state.only(&only);
     let mut tenants = app.api.store.tenants().await?;
     tenants.retain(|tenant| theirs.has(tenant.tenant_id));
-    let schedules = seen_by(&app, &caller).await?;
+    let schedules = covering(&app, &caller).await?;
     let mut status = judge(state, &tenants, &schedules, stale_after);
-    status.selections.retain(|selection| !attention || selection.health != Health::Fresh);
+    // Whether a schedule is kept is the whole schedule's; when it is due may be another tenant's.
+    let hidden = hidden(&caller, schedules);
+    for schedule in status.schedules.iter_mut().filter(|schedule| hidden.contains(&schedule.schedule_id)) {
+        schedule.next_due_at = None;
+    }
+    if attention {
+        status.only_what_needs_attention();
+    }
     status.selections.truncate(limit);
     status.tenants_without_runs.truncate(limit);
     status.schedules.truncate(limit);
-    Answer::found(&status)
+    Answer::done(StatusCode::OK, &status)
+}
+
+/// The schedules whose next time is not the caller's to know.
+fn hidden(caller: &Caller, schedules: Vec<ScheduleRecord>) -> BTreeSet<ScheduleId> {
+    let is_hidden = |schedule: ScheduleRecord| {
+        let (id, whole) = (schedule.schedule_id, schedule.next_due_at);
+        (seen(caller, schedule).and_then(|seen| seen.next_due_at) != whole).then_some(id)
+    };
+    schedules.into_iter().filter_map(is_hidden).collect()
 }

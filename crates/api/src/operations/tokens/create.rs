@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use http::StatusCode;
-use lastseen_engine::token;
+use lastseen_engine::{new_token_id, token};
 use lastseen_model::Role;
 use lastseen_store::{NewToken, StoreError, TOKEN_NAME_MAX_CHARS, TokenRecord};
 use secrecy::{ExposeSecret, SecretString};
@@ -12,15 +12,10 @@ use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::answer::Answer;
-use crate::body::{Body, TenantsAsked, Whole, line};
+use crate::body::{Body, TenantsAsked, Whole};
 use crate::operation::{Endpoint, Gives, Needs, Operation, Takes, schema_of};
 use crate::problem::{Code, Problem};
 use crate::shared::App;
-
-/// How long a token is good for where nothing is said.
-const EXPIRES_IN_DEFAULT: Duration = Duration::from_hours(24 * 90);
-/// How long a token may be good for.
-const EXPIRES_IN_MAX: Duration = Duration::from_hours(24 * 366 * 2);
 
 const OPERATION: Operation = Operation {
     id: "create_token",
@@ -57,7 +52,7 @@ struct TokenToBe {
     tenants: TenantsAsked,
     /// For how many seconds it is good; 90 days where nothing is said, two years at most.
     #[serde(default)]
-    #[schema(value_type = Option<u32>, minimum = 60, maximum = 63_244_800)]
+    #[schema(value_type = Option<u32>, minimum = 60, maximum = 63_072_000)]
     expires_in_secs: Option<Whole>,
 }
 
@@ -78,14 +73,16 @@ fn shown_once<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::
 }
 
 async fn handle(State(app): State<App>, Body(asked): Body<TokenToBe>) -> Result<Answer, Problem> {
-    let name = line("/name", &asked.name, TOKEN_NAME_MAX_CHARS)?;
+    let name = token::name(&asked.name)
+        .ok_or_else(|| Problem::body("/name", format!("must be 1 to {TOKEN_NAME_MAX_CHARS} characters on one line")))?;
     let tenants = asked.tenants.read("/tenants")?;
-    let expires_in = asked.expires_in_secs.map_or(EXPIRES_IN_DEFAULT, |Whole(seconds)| Duration::from_secs(seconds.into()));
-    if !(Duration::from_mins(1)..=EXPIRES_IN_MAX).contains(&expires_in) {
-        return Err(Problem::body("/expires_in_secs", format!("must be from 60 to {}", EXPIRES_IN_MAX.as_secs())));
+    let expires_in = asked.expires_in_secs.map_or(token::LIFE, |Whole(seconds)| Duration::from_secs(seconds.into()));
+    let (least, most) = (token::LIFE_BOUNDS.start().as_secs(), token::LIFE_BOUNDS.end().as_secs());
+    if !token::LIFE_BOUNDS.contains(&expires_in) {
+        return Err(Problem::body("/expires_in_secs", format!("must be from {least} to {most}")));
     }
     let (secret, hash) = token::mint();
-    let to_be = NewToken { token_id: token::new_id(), name, hash, role: asked.role, tenants, expires_in };
+    let to_be = NewToken { token_id: new_token_id(), name: name.to_owned(), hash, role: asked.role, tenants, expires_in };
     match app.api.store.create_token(&to_be).await {
         Ok(record) => Answer::done(StatusCode::CREATED, &TokenMade { token: secret, record }),
         Err(StoreError::NoSuchTenant(tenant)) => {

@@ -27,7 +27,7 @@ pub(super) fn endpoint() -> Endpoint {
 /// Who a caller is.
 #[derive(Debug, Serialize, ToSchema)]
 struct Whoami {
-    /// What the token is for, or how the issuer calls the person: the author of what they note.
+    /// What the token is for, or how the issuer calls the person. The author of what they note, with the subject behind it where there is one.
     name: String,
     /// The token; none where an issuer answers for the caller.
     token_id: Option<TokenId>,

@@ -5,7 +5,7 @@ mod screen;
 
 use std::time::Duration;
 
-use lastseen_engine::status::{FleetStatus, judge};
+use lastseen_engine::status::{FleetStatus, STALE_AFTER_BOUNDS, judge};
 use lastseen_engine::{Timer, TokioTimer};
 use lastseen_model::{SelectionHash, TenantId, Tenants};
 use lastseen_store::{ScheduleRecord, Store, TenantRecord};
@@ -20,8 +20,6 @@ use crate::signals::{self, Step};
 
 /// How often a watched screen is drawn.
 const DRAWN_EVERY: Duration = Duration::from_secs(2);
-/// How short and how long a success may stay fresh, in seconds.
-const STALE_AFTER: std::ops::RangeInclusive<u64> = 60..=365 * 86_400;
 
 /// What is shown at once.
 struct Shown {
@@ -31,7 +29,7 @@ struct Shown {
 }
 
 pub(crate) async fn run(app: &App, args: &args::Status, screen: &mut Screen) -> Result<Exit, Problem> {
-    if !STALE_AFTER.contains(&args.stale_after.as_secs()) {
+    if !STALE_AFTER_BOUNDS.contains(&args.stale_after) {
         return Err(Problem::usage("--stale-after takes 1m to 365d"));
     }
     if args.watch && !screen.may_redraw() {
