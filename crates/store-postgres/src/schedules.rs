@@ -1,6 +1,6 @@
 //! Schedules: kept, looked at, and taken on step by step.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff_sqlx::Timestamp as SqlTimestamp;
 use lastseen_model::{Guard, ScheduleId, Tenants};
@@ -170,12 +170,13 @@ pub(crate) async fn remove_schedule(store: &PostgresStore, schedule: ScheduleId)
 }
 
 /// A look; the step decides.
-pub(crate) async fn due_schedules(store: &PostgresStore, at_most: u32) -> Result<DueSchedules> {
+pub(crate) async fn due_schedules(store: &PostgresStore, at_most: u32, except: &BTreeSet<ScheduleId>) -> Result<DueSchedules> {
     let mut tx = store.fleet().await?;
     // What a newer program selects may have words that this one can't read. It is left to one that can, and stops nobody: not even by
     // filling up what is asked for.
     let readable = read_schedules(&mut tx, None).await?.into_iter().filter_map(|row| ScheduleRecord::try_from(row).ok());
-    let known: HashMap<Uuid, ScheduleRecord> = readable.map(|record| (record.schedule_id.as_uuid(), record)).collect();
+    let known: HashMap<Uuid, ScheduleRecord> =
+        readable.filter(|record| !except.contains(&record.schedule_id)).map(|record| (record.schedule_id.as_uuid(), record)).collect();
     let (now, ids) = (tx.now_sql(), known.keys().copied().collect::<Vec<_>>());
     let rows = sqlx::query_file!("src/sql/due.sql", now as _, &ids, i64::from(at_most)).fetch_all(tx.db()).await.map_err(of_statement)?;
     let due = rows.into_iter().filter_map(|row| {

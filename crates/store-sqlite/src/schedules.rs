@@ -1,7 +1,7 @@
 //! Schedules: kept, looked at, and taken on step by step. Listed exceptions to the tenant scope, but for the step: a schedule may be for
 //! several tenants, or for all.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use lastseen_model::{Guard, ScheduleId, Tenants};
 use lastseen_store::{Advance, Advanced, DueSchedule, DueSchedules, NewSchedule, Result, ScheduleRecord, StoreError, TenantScope};
@@ -148,13 +148,14 @@ pub(crate) async fn remove_schedule(store: &SqliteStore, schedule: ScheduleId) -
 }
 
 /// A look; the step decides.
-pub(crate) async fn due_schedules(store: &SqliteStore, at_most: u32) -> Result<DueSchedules> {
+pub(crate) async fn due_schedules(store: &SqliteStore, at_most: u32, except: &BTreeSet<ScheduleId>) -> Result<DueSchedules> {
     let now = store.now();
     let mut tx = store.read().await?;
     // What a newer program selects may have words that this one can't read. It is left to one that can, and stops nobody: not even by
     // filling up what is asked for.
     let readable = read_schedules(tx.db(), None).await?.into_iter().filter_map(|row| ScheduleRecord::try_from(row).ok());
-    let known: HashMap<String, ScheduleRecord> = readable.map(|record| (record.schedule_id.to_string(), record)).collect();
+    let known: HashMap<String, ScheduleRecord> =
+        readable.filter(|record| !except.contains(&record.schedule_id)).map(|record| (record.schedule_id.to_string(), record)).collect();
     let ids = serde_json::Value::from(known.keys().cloned().collect::<Vec<_>>()).to_string();
     let rows = sqlx::query!(
         r#"SELECT s.schedule_id, d.tenant_id AS "tenant_id!: String", d.next_due_at AS "next_due_at?: i64"

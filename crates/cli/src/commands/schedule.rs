@@ -117,7 +117,7 @@ async fn list(app: &App, screen: &mut Screen) -> Result<Exit, Problem> {
         return Ok(Exit::Success);
     }
     // Whether one is late is judged by the clock that it is kept by.
-    let now = store.due_schedules(1).await?.now;
+    let now = store.due_schedules(1, &std::collections::BTreeSet::new()).await?.now;
     let known = store.tenants().await?;
     let mut table = screen.table(&["SCHEDULE", "NEXT", "WHEN", "TIME ZONE", "TENANTS", "SELECTION"]);
     for schedule in &schedules {
@@ -151,7 +151,7 @@ pub(crate) fn next_words(schedule: &ScheduleRecord, now: Timestamp) -> String {
 async fn show(app: &App, name: &str, screen: &mut Screen) -> Result<Exit, Problem> {
     let store = app.open_existing().await?;
     let schedule = find(&*store, name).await?;
-    let now = store.due_schedules(1).await?.now;
+    let now = store.due_schedules(1, &std::collections::BTreeSet::new()).await?.now;
     let cadence = Cadence::parse(&schedule.cron, &schedule.time_zone);
     let times: Vec<Timestamp> = cadence.as_ref().map_or_else(|_| Vec::new(), |cadence| next_times(cadence, now));
     if screen.is_json() {
