@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use lastseen_graph::Timer;
-use lastseen_model::{OnLimit, ScheduleId, Timestamp, Trigger};
+use lastseen_model::{OnLimit, ScheduleId, TenantId, Timestamp, Trigger};
 use lastseen_store::{Advance, Advanced, DueSchedule, DueSchedules, Enqueued, NewRun, ScheduleRecord, Store, StoreError, TenantScope};
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -24,10 +24,11 @@ use crate::settings::EngineSettings;
 const BATCH: u32 = 200;
 /// The longest pause between two looks while the database is away.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
-/// When a schedule that this program can't read is looked at again: a newer program may have written it, and may run beside this one.
-const LOOK_AGAIN_IN: Duration = Duration::from_mins(10);
-/// How many of those a process remembers, so that it says so once.
+/// How many of the schedules that it can't read a process remembers.
 const REMEMBERED: usize = 1_000;
+/// For how many tenants a schedule may fail for good before the rest of a look goes on without it: what fails for so many is no matter of
+/// a tenant, and costs a transaction each.
+const FAILURES: usize = 50;
 
 impl Engine {
     /// Keeps the schedules until `drain`, looking `every` so often; see [`keep_schedules`].
@@ -67,56 +68,89 @@ struct Keeper<'a> {
     store: &'a dyn Store,
     settings: &'a EngineSettings,
     drain: &'a CancellationToken,
-    /// Schedules that this program can't read.
+    /// Schedules that this program can't read: a newer one wrote them, may run beside this one, and keeps them. Nothing of them is written.
     unreadable: BTreeSet<ScheduleId>,
 }
 
+/// What failed for good in one look. The next one tries it again.
+#[derive(Default)]
+struct Failed(BTreeMap<ScheduleId, BTreeSet<TenantId>>);
+
+impl Failed {
+    fn note(&mut self, due: &DueSchedule, error: &StoreError) {
+        let schedule = &due.schedule;
+        let tenants = self.0.entry(schedule.schedule_id).or_default();
+        if tenants.is_empty() {
+            tracing::warn!(code = %error.code(), schedule = %schedule.name, tenant = %due.tenant_id, error = %error, "a step of a schedule failed");
+        }
+        tenants.insert(due.tenant_id);
+    }
+
+    fn holds(&self, due: &DueSchedule) -> bool {
+        self.0.get(&due.schedule.schedule_id).is_some_and(|tenants| tenants.contains(&due.tenant_id))
+    }
+
+    /// The schedules that the look goes on without.
+    fn too_often(&self) -> impl Iterator<Item = ScheduleId> {
+        self.0.iter().filter(|(_, tenants)| tenants.len() >= FAILURES).map(|(schedule, _)| *schedule)
+    }
+
+    /// How many steps there are of the others. They are still due, and shown first again.
+    fn in_the_way(&self) -> usize {
+        self.0.values().map(BTreeSet::len).filter(|failures| *failures < FAILURES).sum()
+    }
+}
+
 impl Keeper<'_> {
-    /// Takes every step that is due.
+    /// Takes every step that is due, but for those that fail for good: no other waits for them.
     async fn look(&mut self) -> Result<(), StoreError> {
+        let mut failed = Failed::default();
         loop {
-            let DueSchedules { now, mut due } = self.store.due_schedules(BATCH).await?;
-            let is_last = due.len() < BATCH as usize;
+            let mut except = self.unreadable.clone();
+            except.extend(failed.too_often());
+            let at_most = BATCH.saturating_add(u32::try_from(failed.in_the_way()).unwrap_or(u32::MAX));
+            let DueSchedules { now, mut due } = self.store.due_schedules(at_most, &except).await?;
+            let is_last = due.len() < at_most as usize;
+            due.retain(|due| !failed.holds(due));
             // Others see the same: whoever goes another way round meets them less.
             due.shuffle(&mut rand::rng());
-            let (mut cadences, mut moved, mut failed) = (BTreeMap::new(), false, None);
+            let (mut cadences, mut gets_on) = (BTreeMap::new(), false);
             for due in &due {
                 if self.drain.is_cancelled() {
                     return Ok(());
                 }
                 let schedule = &due.schedule;
-                let cadence = cadences.entry(schedule.schedule_id).or_insert_with(|| Cadence::parse(&schedule.cron, &schedule.time_zone));
+                let cadence =
+                    match cadences.entry(schedule.schedule_id).or_insert_with(|| Cadence::parse(&schedule.cron, &schedule.time_zone)) {
+                        Ok(cadence) => cadence,
+                        Err(error) => {
+                            gets_on |= self.leave(schedule, error);
+                            continue;
+                        }
+                    };
                 match self.step(due, cadence, now).await {
-                    Ok(taken) => moved |= taken,
+                    Ok(taken) => gets_on |= taken,
                     Err(error) if error.is_transient() => return Err(error),
-                    // The others must not wait for it.
-                    Err(error) => failed = Some(error),
+                    Err(error) => {
+                        failed.note(due, &error);
+                        gets_on = true;
+                    }
                 }
             }
-            match failed {
-                Some(error) => return Err(error),
-                // Where nothing of it moved, other processes are at it, and another look would show the same.
-                None if is_last || !moved => return Ok(()),
-                None => {}
+            // Where nothing of it moved, other processes are at it, and another look would show the same.
+            if is_last || !gets_on {
+                return Ok(());
             }
         }
     }
 
     /// Takes one step; whether it was still there to take.
-    async fn step(&mut self, due: &DueSchedule, cadence: &Result<Cadence, CadenceError>, now: Timestamp) -> Result<bool, StoreError> {
+    async fn step(&self, due: &DueSchedule, cadence: &Cadence, now: Timestamp) -> Result<bool, StoreError> {
         let schedule = &due.schedule;
-        let (to, run) = match cadence {
-            Ok(cadence) => {
-                let later = offset(schedule.schedule_id, due.tenant_id, schedule.jitter_secs);
-                match due.due_at {
-                    None => (cadence.first_due(later, now), None),
-                    Some(_) => (cadence.next_due(later, now), Some(self.run_of(schedule))),
-                }
-            }
-            Err(error) => {
-                self.left(schedule, error);
-                (now.checked_add(LOOK_AGAIN_IN).unwrap_or(Timestamp::MAX), None)
-            }
+        let later = offset(schedule.schedule_id, due.tenant_id, schedule.jitter_secs);
+        let (to, run) = match due.due_at {
+            None => (cadence.first_due(later, now), None),
+            Some(_) => (cadence.next_due(later, now), Some(self.run_of(schedule))),
         };
         let step = Advance { schedule_id: schedule.schedule_id, from: due.due_at, to, run };
         match self.store.advance_schedule(&scope_of(due), &step, self.settings.guard).await? {
@@ -142,14 +176,13 @@ impl Keeper<'_> {
         }
     }
 
-    /// Says once that a schedule is left alone.
-    fn left(&mut self, schedule: &ScheduleRecord, error: &CadenceError) {
-        if self.unreadable.len() > REMEMBERED {
-            self.unreadable.clear();
+    /// Leaves a schedule alone from here on, and says so; whether that could be remembered.
+    fn leave(&mut self, schedule: &ScheduleRecord, error: &CadenceError) -> bool {
+        if self.unreadable.len() >= REMEMBERED || !self.unreadable.insert(schedule.schedule_id) {
+            return false;
         }
-        if self.unreadable.insert(schedule.schedule_id) {
-            tracing::warn!(schedule = %schedule.name, error = %error, "a schedule that this program can't read is left to a newer one");
-        }
+        tracing::warn!(schedule = %schedule.name, error = %error, "a schedule that this program can't read is left to a newer one");
+        true
     }
 }
 

@@ -175,7 +175,9 @@ impl FleetStatus {
     /// Whether anything needs somebody: what monitors ask.
     pub fn needs_attention(&self) -> bool {
         let unsynced = !self.tenants_without_runs.is_empty();
-        unsynced || self.selections.iter().any(SelectionStatus::needs_attention) || self.schedules.iter().any(ScheduleStatus::needs_attention)
+        unsynced
+            || self.selections.iter().any(SelectionStatus::needs_attention)
+            || self.schedules.iter().any(ScheduleStatus::needs_attention)
     }
 
     /// Leaves what needs nobody out of the lists; it is counted on.

@@ -153,7 +153,7 @@ macro_rules! conformance_tests {
                 a_scheduled_run_waits_at_a_limit_and_is_skipped_where_one_is_live
                 a_schedule_for_every_tenant_takes_in_those_that_come_later
                 a_step_of_a_schedule_that_does_not_cover_the_tenant_is_not_there
-                a_removed_tenant_is_never_due_until_it_is_brought_back
+                a_removed_tenant_is_never_due_and_reckoned_anew_once_it_is_brought_back
                 a_schedule_that_rests_is_not_due_and_makes_up_for_nothing
                 a_schedule_that_was_taken_away_is_gone_and_its_runs_stay
                 a_purged_tenant_is_in_no_schedule_any_more

@@ -38,6 +38,7 @@ mod tenants;
 mod tokens;
 mod transaction;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -125,8 +126,8 @@ impl Store for PostgresStore {
         bounded(schedules::remove_schedule(self, schedule)).await
     }
 
-    async fn due_schedules(&self, at_most: u32) -> Result<DueSchedules> {
-        bounded(schedules::due_schedules(self, at_most)).await
+    async fn due_schedules(&self, at_most: u32, except: &BTreeSet<ScheduleId>) -> Result<DueSchedules> {
+        bounded(schedules::due_schedules(self, at_most, except)).await
     }
 
     async fn advance_schedule(&self, scope: &TenantScope, step: &Advance, guard: Guard) -> Result<Advanced> {

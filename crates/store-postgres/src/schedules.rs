@@ -1,6 +1,6 @@
 //! Schedules: kept, looked at, and taken on step by step.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff_sqlx::Timestamp as SqlTimestamp;
 use lastseen_model::{Guard, ScheduleId, Tenants};
@@ -176,10 +176,10 @@ pub(crate) async fn remove_schedule(store: &PostgresStore, schedule: ScheduleId)
 }
 
 /// A look; the step decides.
-pub(crate) async fn due_schedules(store: &PostgresStore, at_most: u32) -> Result<DueSchedules> {
+pub(crate) async fn due_schedules(store: &PostgresStore, at_most: u32, except: &BTreeSet<ScheduleId>) -> Result<DueSchedules> {
     let mut tx = store.fleet().await?;
     // What is not readable is not even to fill up what is asked for.
-    let readable = readable_schedules(&mut tx).await?.into_iter();
+    let readable = readable_schedules(&mut tx).await?.into_iter().filter(|record| !except.contains(&record.schedule_id));
     let known: HashMap<Uuid, ScheduleRecord> = readable.map(|record| (record.schedule_id.as_uuid(), record)).collect();
     let (now, ids) = (tx.now_sql(), known.keys().copied().collect::<Vec<_>>());
     let rows = sqlx::query_file!("src/sql/due.sql", now as _, &ids, i64::from(at_most)).fetch_all(tx.db()).await.map_err(of_statement)?;

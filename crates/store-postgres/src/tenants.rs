@@ -200,6 +200,7 @@ pub(crate) async fn remove_tenant(store: &PostgresStore, scope: &TenantScope) ->
             .await
             .map_err(of_statement)?;
         met("remove_tenant", 1, done.rows_affected())?;
+        forget_next_times(&mut tx).await?;
         tx.now
     };
     let mut removal = Removal { removed_at, cancelled: Vec::new(), running: Vec::new() };
@@ -215,4 +216,19 @@ pub(crate) async fn remove_tenant(store: &PostgresStore, scope: &TenantScope) ->
     }
     tx.commit().await?;
     Ok(Some(removal))
+}
+
+/// Once the tenant is brought back, every schedule reckons anew: what was due while it was away is not made up for. In the order of the
+/// schedules, so that removals and pauses do not wait for each other in a circle.
+async fn forget_next_times(tx: &mut TenantTx) -> Result<()> {
+    let tenant = tx.tenant;
+    sqlx::query!("SELECT schedule_id FROM schedule_tenants WHERE tenant_id = $1 ORDER BY schedule_id FOR NO KEY UPDATE", tenant)
+        .fetch_all(tx.db())
+        .await
+        .map_err(of_statement)?;
+    sqlx::query!("UPDATE schedule_tenants SET next_due_at = NULL WHERE tenant_id = $1 AND next_due_at IS NOT NULL", tenant)
+        .execute(tx.db())
+        .await
+        .map_err(of_statement)?;
+    Ok(())
 }

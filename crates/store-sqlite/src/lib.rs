@@ -43,6 +43,7 @@ mod tenants;
 mod tokens;
 mod transaction;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -130,8 +131,8 @@ impl Store for SqliteStore {
         schedules::remove_schedule(self, schedule).await
     }
 
-    async fn due_schedules(&self, at_most: u32) -> Result<DueSchedules> {
-        schedules::due_schedules(self, at_most).await
+    async fn due_schedules(&self, at_most: u32, except: &BTreeSet<ScheduleId>) -> Result<DueSchedules> {
+        schedules::due_schedules(self, at_most, except).await
     }
 
     async fn advance_schedule(&self, scope: &TenantScope, step: &Advance, guard: Guard) -> Result<Advanced> {

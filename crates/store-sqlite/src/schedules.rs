@@ -1,7 +1,7 @@
 //! Schedules: kept, looked at, and taken on step by step. Listed exceptions to the tenant scope, but for the step: a schedule may be for
 //! several tenants, or for all.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use lastseen_model::{Guard, ScheduleId, Tenants};
 use lastseen_store::{Advance, Advanced, DueSchedule, DueSchedules, NewSchedule, Result, ScheduleRecord, StoreError, TenantScope};
@@ -154,11 +154,11 @@ pub(crate) async fn remove_schedule(store: &SqliteStore, schedule: ScheduleId) -
 }
 
 /// A look; the step decides.
-pub(crate) async fn due_schedules(store: &SqliteStore, at_most: u32) -> Result<DueSchedules> {
+pub(crate) async fn due_schedules(store: &SqliteStore, at_most: u32, except: &BTreeSet<ScheduleId>) -> Result<DueSchedules> {
     let now = store.now();
     let mut tx = store.read().await?;
     // What is not readable is not even to fill up what is asked for.
-    let readable = readable_schedules(tx.db()).await?.into_iter();
+    let readable = readable_schedules(tx.db()).await?.into_iter().filter(|record| !except.contains(&record.schedule_id));
     let known: HashMap<String, ScheduleRecord> = readable.map(|record| (record.schedule_id.to_string(), record)).collect();
     let ids = serde_json::Value::from(known.keys().cloned().collect::<Vec<_>>()).to_string();
     let rows = sqlx::query!(

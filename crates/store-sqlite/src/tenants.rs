@@ -142,6 +142,11 @@ pub(crate) async fn remove_tenant(store: &SqliteStore, scope: &TenantScope) -> R
             .await
             .map_err(of_statement)?;
         met("remove_tenant", 1, done.rows_affected())?;
+        // Once it is brought back, every schedule reckons anew: what was due while it was away is not made up for.
+        sqlx::query!("UPDATE schedule_tenants SET next_due_at = NULL WHERE tenant_id = ?1", tenant)
+            .execute(tx.db())
+            .await
+            .map_err(of_statement)?;
         Stored { table: "tenants", key: &tenant }.time("removed_at", now)?
     };
     let live = sqlx::query!(

@@ -27,6 +27,7 @@ mod scope;
 mod tenant;
 mod token;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -114,9 +115,9 @@ pub trait Store: Send + Sync + 'static {
     /// Takes a schedule away; whether it was there. Runs that it asked for stay as they are.
     async fn remove_schedule(&self, schedule: ScheduleId) -> Result<bool>;
 
-    /// For which tenant which schedule is due by the database's clock, or was not reckoned yet; at most `at_most`. Schedules that rest and
-    /// removed tenants are not among them. A hint: [`Store::advance_schedule`] decides.
-    async fn due_schedules(&self, at_most: u32) -> Result<DueSchedules>;
+    /// For which tenant which schedule is due by the database's clock, or was not reckoned yet; at most `at_most`. Schedules that rest,
+    /// removed tenants and the schedules in `except` are not among them. A hint: [`Store::advance_schedule`] decides.
+    async fn due_schedules(&self, at_most: u32, except: &BTreeSet<ScheduleId>) -> Result<DueSchedules>;
 
     // --- a tenant ---
 
@@ -130,8 +131,8 @@ pub trait Store: Send + Sync + 'static {
     async fn set_tenant(&self, scope: &TenantScope, change: &TenantChange) -> Result<TenantRecord>;
 
     /// Removes the tenant: from here on no run of it is made or claimed. Its pending runs end as `skipped` with `cancelled` in the same
-    /// transaction; a running one may end by itself. Nothing that was seen goes. Removed already: nothing changes. None where the
-    /// database does not know it.
+    /// transaction; a running one may end by itself. Nothing that was seen goes. When its schedules are due next is forgotten: once it is
+    /// brought back, they are reckoned anew. Removed already: nothing changes. None where the database does not know it.
     async fn remove_tenant(&self, scope: &TenantScope) -> Result<Option<Removal>>;
 
     // --- a run, from start to finish ---

@@ -1,11 +1,12 @@
 //! A store that answers as a database does on its bad days.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, ScheduleId, Tenants, TokenHash, TokenId};
+use lastseen_model::{ExternalId, Guard, Limits, PolicyType, Reference, RunId, ScheduleId, TenantId, Tenants, TokenHash, TokenId};
 use lastseen_store::{
     About, Acknowledgement, Advance, Advanced, Cancelled, Claim, ClaimTerms, Diff, DiffQuery, DueSchedules, EnqueueTerms, Enqueued,
     Explanation, FinishRun, FleetState, ItemPage, ItemQuery, Lease, ListingFailure, Missing, MissingCounts, MissingQuery, NewRun,
@@ -34,6 +35,10 @@ pub(crate) struct Unsteady {
     pub(crate) away: AtomicU32,
     /// How often the queue was looked at.
     pub(crate) looks: AtomicU32,
+    /// For which tenant which schedule has a row that fails for good.
+    pub(crate) poisoned: Mutex<BTreeSet<(ScheduleId, TenantId)>>,
+    /// How many steps failed for good.
+    pub(crate) refused: AtomicU32,
     /// One permit for each run that may end.
     pub(crate) may_end: Semaphore,
 }
@@ -76,6 +81,8 @@ impl Unsteady {
             cancels: BadDays::default(),
             away: AtomicU32::default(),
             looks: AtomicU32::default(),
+            poisoned: Mutex::default(),
+            refused: AtomicU32::default(),
             may_end: Semaphore::new(Semaphore::MAX_PERMITS),
         })
     }
@@ -165,10 +172,14 @@ impl Store for Unsteady {
     async fn remove_schedule(&self, schedule: ScheduleId) -> Result<bool> {
         self.inner.remove_schedule(schedule).await
     }
-    async fn due_schedules(&self, at_most: u32) -> Result<DueSchedules> {
-        self.inner.due_schedules(at_most).await
+    async fn due_schedules(&self, at_most: u32, except: &BTreeSet<ScheduleId>) -> Result<DueSchedules> {
+        self.inner.due_schedules(at_most, except).await
     }
     async fn advance_schedule(&self, scope: &TenantScope, step: &Advance, guard: Guard) -> Result<Advanced> {
+        if self.poisoned.lock().expect("whole").contains(&(step.schedule_id, scope.tenant())) {
+            self.refused.fetch_add(1, Ordering::SeqCst);
+            return Err(StoreError::RowsAffected { verb: "advance_schedule", expected: 1, actual: 0 });
+        }
         self.inner.advance_schedule(scope, step, guard).await
     }
     async fn register_tenant(&self, scope: &TenantScope, name: Option<&str>) -> Result<()> {

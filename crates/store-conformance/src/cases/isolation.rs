@@ -1,5 +1,7 @@
 //! Two tenants with the same ids: as tenant A with B's ids, every verb answers as for ids that do not exist, and B stays as it is.
 
+use std::collections::BTreeSet;
+
 use lastseen_model::{Ending, ErrorCode, OnLimit, PageEnd, Reference, RunId};
 use lastseen_store::{
     Acknowledgement, Advance, Advanced, Cancelled, Claim, Diff, DiffQuery, Enqueued, FinishRun, ItemQuery, Lease, Missing, NewRun,
@@ -131,7 +133,7 @@ pub(crate) async fn r05_another_tenants_ids_answer_exactly_as_ids_that_do_not_ex
     assert_eq!(foreign, absent);
     assert!(foreign.iter().all(|line| !line.contains("planted")), "{foreign:?}");
     assert_eq!(sees(&bob).await, before, "and nothing of the other tenant changed");
-    let due = bob.store.due_schedules(10).await.expect("an answer").due;
+    let due = bob.store.due_schedules(10, &BTreeSet::new()).await.expect("an answer").due;
     assert_eq!(due.iter().map(|due| (due.tenant_id, due.due_at)).collect::<Vec<_>>(), [(bob.scope.tenant(), None)]);
     let own: Vec<_> = mallory.items().await.iter().map(|item| item.external_id.to_string()).collect();
     assert_eq!(own, ["own"]);

@@ -1,5 +1,6 @@
 //! Schedules: when runs are asked for by themselves.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use lastseen_model::{ErrorCode, Guard, Limits, OnLimit, RunStatus, ScheduleId, TenantId, Tenants, Timestamp, Trigger};
@@ -44,7 +45,7 @@ async fn add(desk: &Desk, schedule: &NewSchedule) -> ScheduleRecord {
 }
 
 async fn look(desk: &Desk) -> DueSchedules {
-    desk.store.due_schedules(1_000).await.expect("an answer")
+    desk.store.due_schedules(1_000, &BTreeSet::new()).await.expect("an answer")
 }
 
 /// What is due: schedule, tenant, since when.
@@ -171,7 +172,9 @@ pub(crate) async fn what_is_due_comes_first_what_was_not_reckoned_and_then_the_l
     lab.pass(HOUR);
     let all = [(id(2), tenant_one, None), (id(1), tenant_two, Some(soon)), (id(1), tenant_one, Some(later))];
     assert_eq!(due(&lab.elsewhere(2).await).await, all);
-    assert_eq!(one.store.due_schedules(2).await.expect("an answer").due.len(), 2);
+    assert_eq!(one.store.due_schedules(2, &BTreeSet::new()).await.expect("an answer").due.len(), 2);
+    let others = one.store.due_schedules(1, &[id(2), id(9)].into()).await.expect("an answer").due;
+    assert_eq!(others.iter().map(|due| due.schedule.schedule_id).collect::<Vec<_>>(), [id(1)], "what is left out takes no place");
 }
 
 async fn the_first(desk: &Desk) -> ScheduleRecord {
@@ -257,7 +260,7 @@ pub(crate) async fn a_step_of_a_schedule_that_does_not_cover_the_tenant_is_not_t
     assert_eq!(due(&one).await, [(id(2), two.scope.tenant(), None), (id(1), one.scope.tenant(), Some(first))], "nothing has changed");
 }
 
-pub(crate) async fn a_removed_tenant_is_never_due_until_it_is_brought_back(lab: Lab) {
+pub(crate) async fn a_removed_tenant_is_never_due_and_reckoned_anew_once_it_is_brought_back(lab: Lab) {
     let (one, two) = (known(&lab, 1).await, known(&lab, 2).await);
     add(&one, &schedule(1, Tenants::All)).await;
     let (first, second) = (lab.now(), lab.now() + HOUR);
@@ -269,8 +272,21 @@ pub(crate) async fn a_removed_tenant_is_never_due_until_it_is_brought_back(lab: 
     assert_eq!(the_schedule(&one).await.next_due_at, None, "it has no tenant that is due");
     assert!(is_not_due(&advance(&one, &asking(&one, 1, first, second)).await));
     assert_eq!(runs(&one).await, 0);
-    one.store.set_tenant(&one.scope, &lastseen_store::TenantChange::default()).await.expect("a tenant");
-    asked(&one, &asking(&one, 1, first, second)).await;
+    let back =
+        async |desk: &Desk| drop(desk.store.set_tenant(&desk.scope, &lastseen_store::TenantChange::default()).await.expect("a tenant"));
+    lab.pass(90 * 24 * HOUR);
+    back(&one).await;
+    assert_eq!(due(&one).await, [(id(1), one.scope.tenant(), None)], "not for what it missed");
+    assert!(is_not_due(&advance(&one, &asking(&one, 1, first, second)).await), "what was seen before it was removed is worth nothing");
+    assert_eq!(runs(&one).await, 0);
+    let next = lab.now() + HOUR;
+    reckon(&one, 1, next).await;
+    back(&one).await;
+    assert_eq!(the_schedule(&one).await.next_due_at, Some(next), "one that is there goes on as it was");
+    asked(&one, &asking(&one, 1, next, next + HOUR)).await;
+    // One that was never reckoned comes in like a new one.
+    back(&two).await;
+    assert_eq!(due(&one).await, [(id(1), two.scope.tenant(), None)]);
 }
 
 pub(crate) async fn a_schedule_that_rests_is_not_due_and_makes_up_for_nothing(lab: Lab) {
@@ -336,7 +352,7 @@ pub(crate) async fn a_schedule_that_only_a_newer_program_can_read_stops_nobody(l
     let payload = r#"{"categories":[],"platforms":["windows"],"policy_types":[]}"#;
     let sql = format!("UPDATE schedules SET selection_payload = '{payload}' WHERE schedule_id IN ('{}', '{}')", id(1), id(2));
     lab.database.execute(&sql).await.expect("a statement that both databases understand");
-    let due = desk.store.due_schedules(1).await.expect("an answer").due;
+    let due = desk.store.due_schedules(1, &BTreeSet::new()).await.expect("an answer").due;
     assert_eq!(due.iter().map(|due| due.schedule.schedule_id).collect::<Vec<_>>(), [id(3)]);
     let listed = desk.store.schedules().await.expect("an answer");
     assert_eq!(listed.iter().map(|schedule| schedule.schedule_id).collect::<Vec<_>>(), [id(3)], "nor does it hide the others");

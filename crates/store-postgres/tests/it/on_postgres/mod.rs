@@ -5,5 +5,6 @@ mod differential;
 mod plans;
 mod purge;
 mod reaping;
+mod reports;
 mod schema;
 mod walls;

@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor};
 use crate::support::{Database, Postgres, runtime};
 
 /// The tables and views that hold tenants' data.
-const TENANT_DATA: [&str; 14] = [
+pub(super) const TENANT_DATA: [&str; 14] = [
     "tenants",
     "selections",
     "sync_runs",
@@ -28,10 +28,10 @@ const TENANT_DATA: [&str; 14] = [
 ];
 
 /// How many of them are tables.
-const TABLES: usize = 10;
+pub(super) const TABLES: usize = 10;
 
 /// What has no tenant of its own, and shows to a look across tenants alone.
-const FLEET_DATA: [&str; 2] = ["api_tokens", "schedules"];
+pub(super) const FLEET_DATA: [&str; 2] = ["api_tokens", "schedules"];
 
 /// The policies ask this function whose transaction it is.
 const ONE_TENANT_FOR_ALL: &str =
@@ -47,17 +47,17 @@ fn r05_the_wall_alone_hides_a_tenant_from_every_verb() {
     });
 }
 
-async fn count(app: &mut PgConnection, table: &str) -> i64 {
+pub(super) async fn count(app: &mut PgConnection, table: &str) -> i64 {
     let sql = format!("SELECT count(*) FROM {table}");
     sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(app).await.expect("a count")
 }
 
-async fn execute(app: &mut PgConnection, sql: &str) -> sqlx::Result<u64> {
+pub(super) async fn execute(app: &mut PgConnection, sql: &str) -> sqlx::Result<u64> {
     app.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await.map(|done| done.rows_affected())
 }
 
 /// A database with two tenants, `1111…` and `2222…`, and a row of each in every table.
-async fn two_tenants() -> (Database, PgConnection) {
+pub(super) async fn two_tenants() -> (Database, PgConnection) {
     let database = Database::migrated().await;
     for digit in ["1", "2"] {
         let tenant = "11111111-1111-1111-1111-111111111111".replace('1', digit);
