@@ -10,7 +10,7 @@ use lastseen_model::{CredentialRef, Selection, TenantId, Tenants};
 use lastseen_store::{Store, TenantRecord, TenantScope};
 
 use crate::args::{Global, SelectionArgs};
-use crate::config::{Config, parse_length};
+use crate::config::{Config, Database, parse_length};
 use crate::output::first_few;
 use crate::problem::Problem;
 
@@ -20,6 +20,8 @@ pub(crate) struct App {
     pub(crate) tenant: Option<TenantId>,
     /// The database once it is open, to be closed in the end.
     opened: OnceLock<Arc<dyn Store>>,
+    /// The same for connections beside those.
+    beside: OnceLock<Arc<dyn Store>>,
 }
 
 /// The tenant that is meant, as a right and as a name.
@@ -48,7 +50,7 @@ impl App {
 
     /// These surroundings.
     pub(crate) fn with(config: Config, tenant: Option<TenantId>) -> Self {
-        Self { config, tenant, opened: OnceLock::new() }
+        Self { config, tenant, opened: OnceLock::new(), beside: OnceLock::new() }
     }
 
     /// The database, made where there is none.
@@ -58,9 +60,19 @@ impl App {
         Ok(Arc::clone(self.opened.get_or_init(|| store)))
     }
 
+    /// The database for work beside that of `store`, which must not wait for it: with as many connections again. A file has one writer, whom
+    /// all wait for in turn, and readers that a writer never waits for: there it is the same store.
+    pub(crate) async fn open_beside(&self, store: &Arc<dyn Store>) -> Result<Arc<dyn Store>, Problem> {
+        let beside = match self.config.database {
+            Database::File(_) => Arc::clone(store),
+            Database::Server(..) => self.config.database.open().await?,
+        };
+        Ok(Arc::clone(self.beside.get_or_init(|| beside)))
+    }
+
     /// Closes the database, if it was opened: a server that is left without a word notes it as an error.
     pub(crate) async fn close(&self) {
-        if let Some(store) = self.opened.get() {
+        for store in [&self.beside, &self.opened].into_iter().filter_map(OnceLock::get) {
             store.close().await;
         }
     }

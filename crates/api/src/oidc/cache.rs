@@ -2,14 +2,15 @@
 //!
 //! After an hour they are fetched again, so that a key which the issuer took back does not go on counting. A key that is not among them may
 //! be new, so they are fetched again, but not for every token that makes one up. While the issuer is away the last ones count, for a day.
-//! However many tokens wait, one fetch is under way at a time.
+//! However many tokens come, one fetch is under way at a time, and few wait for it: a token that nobody signed can make up a key, and must
+//! not take the place of one whose key is known.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jsonwebtoken::DecodingKey;
 use lastseen_engine::Timer;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::time::timeout;
 
 use super::key_set::KeySet;
@@ -27,6 +28,9 @@ const AGAIN: Duration = Duration::from_mins(1);
 const AGAIN_WITHOUT_KEYS: Duration = Duration::from_secs(10);
 /// How long a fetch may take in all. Tokens wait for it.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
+/// How many tokens wait for a fetch. Each of them is a request at work, of which there is a bounded number; the others are told to try
+/// again.
+const WAITING: usize = 16;
 
 pub(super) struct KeyCache(Arc<Inner>);
 
@@ -36,6 +40,8 @@ struct Inner {
     known: RwLock<Known>,
     /// Held by whoever fetches.
     fetching: Mutex<()>,
+    /// The places of those who wait for it.
+    waiting: Semaphore,
 }
 
 #[derive(Default)]
@@ -48,7 +54,7 @@ struct Known {
 
 impl KeyCache {
     pub(super) fn new(source: Source, timer: Arc<dyn Timer>) -> Self {
-        Self(Arc::new(Inner { source, timer, known: RwLock::default(), fetching: Mutex::default() }))
+        Self(Arc::new(Inner { source, timer, known: RwLock::default(), fetching: Mutex::default(), waiting: Semaphore::new(WAITING) }))
     }
 
     /// The key that a token wants.
@@ -62,9 +68,14 @@ impl KeyCache {
                 found => return found.cloned(),
             }
         }
-        self.refresh().await;
-        let (keys, _) = self.0.keys().ok_or(OidcRefusal::KeysUnavailable)?;
-        keys.find(wanted).cloned()
+        if self.0.is_time() {
+            match self.0.waiting.try_acquire() {
+                Ok(_place) => self.refresh().await,
+                // Others wait for the issuer already. Until it answers it is away, and its last keys count.
+                Err(_) => return self.0.last(wanted).filter(Result::is_ok).unwrap_or(Err(OidcRefusal::KeysUnavailable)),
+            }
+        }
+        self.0.last(wanted).unwrap_or(Err(OidcRefusal::KeysUnavailable))
     }
 
     /// Fetches if it is time to, and waits for it, and for whoever is fetching.
@@ -88,10 +99,20 @@ impl Inner {
         (age < USABLE).then(|| (Arc::clone(keys), age))
     }
 
+    /// What the keys that count say of a key; none where no keys count.
+    fn last(&self, wanted: &Wanted) -> Option<Result<DecodingKey, OidcRefusal>> {
+        self.keys().map(|(keys, _)| keys.find(wanted).cloned())
+    }
+
+    /// Whether the next fetch may begin, or is under way.
+    fn is_time(&self) -> bool {
+        self.timer.now() >= self.known.read().unwrap_or_else(PoisonError::into_inner).again_at
+    }
+
     /// Those who waited for another's fetch find that it was done.
     async fn fetch(&self) {
         let _alone = self.fetching.lock().await;
-        if self.timer.now() < self.known.read().unwrap_or_else(PoisonError::into_inner).again_at {
+        if !self.is_time() {
             return;
         }
         let fetched = timeout(FETCH_TIMEOUT, self.source.fetch()).await.unwrap_or(Err(FetchFault::NoAnswer));

@@ -96,9 +96,58 @@ async fn all_who_wait_wait_for_one_fetch() {
     let issuer = Issuer::held(&[&signer]).await;
     let oidc = issuer.known_to(&Arc::default());
     let token = signer.token(&issuer.claims());
-    let (judged, ()) = tokio::join!(join_all((0..50).map(|_| oidc.authority(&token))), issuer.let_one_go());
+    let (judged, ()) = tokio::join!(join_all((0..16).map(|_| oidc.authority(&token))), issuer.let_one_go());
     assert!(judged.iter().all(Result::is_ok), "{judged:?}");
     assert_eq!(issuer.asked(), (1, 1));
+}
+
+#[tokio::test]
+async fn few_wait_for_a_slow_issuer_and_a_known_key_waits_for_nothing() {
+    let (own, made_up) = (Signer::ed25519("a"), Signer::ed25519("made-up"));
+    let issuer = Issuer::held(&[&own]).await;
+    let clock = Arc::new(Clock::default());
+    let oidc = Arc::new(issuer.known_to(&clock));
+    let (known, unknown) = (own.token(&issuer.claims()), made_up.token(&issuer.claims()));
+    let (judged, ()) = tokio::join!(oidc.authority(&known), issuer.let_one_go());
+    judged.expect("known");
+    clock.pass(MINUTE);
+    let asking: Vec<_> = (0..100)
+        .map(|_| {
+            let (oidc, unknown) = (Arc::clone(&oidc), unknown.clone());
+            tokio::spawn(async move { oidc.authority(&unknown).await })
+        })
+        .collect();
+    issuer.arrived().await;
+    // The issuer does not answer yet: all but those who wait for it have their answer all the same.
+    while asking.iter().filter(|asking| asking.is_finished()).count() < 100 - 16 {
+        tokio::task::yield_now().await;
+    }
+    oidc.authority(&known).await.expect("its key is there");
+    assert_eq!(oidc.authority(&unknown).await, Err(OidcRefusal::KeysUnavailable), "no place is free");
+    issuer.release();
+    let mut told = Vec::new();
+    for asking in asking {
+        told.push(asking.await.expect("no panic").expect_err("nobody knows the key"));
+    }
+    let refused = |refusal| told.iter().filter(|told| **told == refusal).count();
+    assert_eq!((refused(OidcRefusal::UnknownKey), refused(OidcRefusal::KeysUnavailable)), (16, 84));
+    assert_eq!(issuer.asked(), (2, 2));
+    assert_eq!(oidc.authority(&unknown).await, Err(OidcRefusal::UnknownKey), "the places are free again");
+}
+
+#[tokio::test]
+async fn where_many_ask_at_once_when_the_hour_is_over_the_last_keys_count_for_those_who_find_no_place_to_wait() {
+    let signer = Signer::ed25519("a");
+    let issuer = Issuer::held(&[&signer]).await;
+    let clock = Arc::new(Clock::default());
+    let oidc = issuer.known_to(&clock);
+    let token = signer.token(&issuer.claims());
+    let (judged, ()) = tokio::join!(oidc.authority(&token), issuer.let_one_go());
+    judged.expect("known");
+    clock.pass(HOUR);
+    let (judged, ()) = tokio::join!(join_all((0..100).map(|_| oidc.authority(&token))), issuer.let_one_go());
+    assert!(judged.iter().all(Result::is_ok), "{judged:?}");
+    assert_eq!(issuer.asked(), (2, 2));
 }
 
 #[tokio::test]

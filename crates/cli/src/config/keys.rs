@@ -14,7 +14,11 @@ pub(crate) const KEYS: &[Key] = &[
         "a file in the user's data directory",
         "the database: `sqlite:PATH`, a path, or `postgres://user@host:5432/database`",
     ),
-    key("database_connections", "8", "the most connections of this process to PostgreSQL (1 to 500)"),
+    key(
+        "database_connections",
+        "8",
+        "the most connections of this process to PostgreSQL (1 to 500); `serve` has as many for the API and as many again for its runs",
+    ),
     key("graph.cloud", "`global`", "Microsoft's cloud: `global`, `usgov`, `usgov-dod` or `china`"),
     key("graph.client_id", "none", "the app registration's client id; with `managed-identity` a user-assigned identity's, or none"),
     key("graph.credential", "none", "where its credential is kept, see below"),

@@ -292,7 +292,62 @@ fn sigterm_under_load_loses_no_request_that_was_accepted() {
 }
 
 mod on_postgres {
+    use std::thread;
+
+    use lastseen_simulator::{Fault, FaultAction};
+    use lastseen_test_postgres::{APP_ROLE, SUPERUSER, psql};
+
     use super::*;
+
+    #[test]
+    fn while_every_connection_of_the_api_is_held_a_run_of_the_same_process_renews_its_lease() {
+        let world = World::on_postgres(1, 1);
+        let config = "database_connections = 1\n[run]\nlease = \"10s\"\nrenew_every = \"1s\"\n";
+        std::fs::write(world.folder.path().join("lastseen.toml"), config).expect("written");
+        known(&world);
+        let tenant = world.tenant().to_string();
+        let operator = token(&world, "operator", None);
+        world.simulator.faults().add(Fault::always(FaultAction::Hang).on(&World::path(CONFIGURATION)));
+        let mut served = Served::answering(&world, &["--poll-every", "1s"]);
+        assert_eq!(start(&served, &operator, &tenant, "held").status, 201);
+        world.wait_until_asked(&World::path(CONFIGURATION), 0);
+
+        let superuser = world.database_url().replace(APP_ROLE, SUPERUSER);
+        let say = |sql: &str| psql(&superuser, sql).expect("an answer");
+        let lease = || {
+            let told = say("SELECT status, lease_until FROM sync_runs");
+            assert!(told.starts_with("running|"), "the run was lost: {told}");
+            told
+        };
+        thread::scope(|scope| {
+            // Whoever asks needs this table; whoever works does not.
+            let held = scope.spawn(|| psql(&superuser, "BEGIN; LOCK TABLE api_tokens IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600)"));
+            let address = served.address.expect("it answers");
+            let bearer = format!("Bearer {operator}");
+            let headers = [("authorization", bearer.as_str())];
+            let asking: Vec<_> = (0..16).map(|_| send(address, "GET", "/v1/whoami", &headers, "").expect("taken")).collect();
+            let waiting = "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()
+                           WHERE l.relation = 'api_tokens'::regclass AND NOT l.granted AND l.mode <> 'AccessExclusiveLock'";
+            while say(waiting) == "0" {
+                thread::yield_now();
+            }
+            // Longer than a lease: it is renewed again and again.
+            let mut before = lease();
+            for _ in 0..12 {
+                while lease() == before {
+                    thread::yield_now();
+                }
+                before = lease();
+            }
+            say("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()");
+            held.join().expect("no panic").expect_err("it was ended");
+            drop(asking);
+        });
+        served.signal("-TERM");
+        served.hear("waiting for 1 run to end");
+        served.signal("-TERM");
+        assert_eq!(served.ended().0, Some(0));
+    }
 
     #[test]
     fn a_run_is_started_followed_and_compared_over_http() {

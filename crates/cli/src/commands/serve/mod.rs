@@ -60,7 +60,9 @@ pub(crate) async fn run(app: &App, args: &args::Serve) -> Result<Exit, Problem> 
             app.config.database, settings.runs_at_once
         ));
     }
-    let api = Api { store: store.clone(), engine: app.config.engine.clone(), timer, drain: drain.clone(), oidc };
+    // However much is asked of the API, a run never waits for a connection to renew its lease.
+    let asked = if engine.is_some() && listener.is_some() { app.open_beside(&store).await? } else { store.clone() };
+    let api = Api { store: asked, engine: app.config.engine.clone(), timer, drain: drain.clone(), oidc };
     let journal = Journal { names: app.config.names.clone(), known };
     tokio::join!(
         answer(api, listener, &settings, &drain, &stop),
