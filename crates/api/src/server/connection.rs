@@ -68,7 +68,7 @@ where
         tokio::select! {
             biased;
             ended = poll_fn(|context| connection.poll_without_shutdown(context)) => break ended,
-            _ = &mut last_answer, if !asked => {
+            () = &mut last_answer, if !asked => {
                 asked = true;
                 std::pin::Pin::new(&mut connection).graceful_shutdown();
             }

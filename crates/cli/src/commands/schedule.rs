@@ -8,7 +8,7 @@ use lastseen_engine::schedule::{self, JITTER_MAX, ScheduleShown, jitter_of};
 use lastseen_engine::status::{ScheduleState, schedule_state};
 use lastseen_model::Timestamp;
 use lastseen_model::suggest::nearest;
-use lastseen_store::{NewSchedule, SCHEDULE_NAME_MAX_CHARS, ScheduleRecord, Store};
+use lastseen_store::{NewSchedule, SCHEDULE_NAME_MAX_CHARS, ScheduleRecord, Store, TenantRecord};
 use serde_json::json;
 
 use crate::app::{App, selection};

@@ -40,7 +40,7 @@ async fn connect(database: &Database, role: &str) -> PgConnection {
 async fn is_refused(app: &mut PgConnection, table: &str) -> bool {
     let sql = format!("SELECT count(*) FROM {table}");
     let refused = app.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.err();
-    refused.and_then(|error| error.into_database_error()).is_some_and(|error| error.code().as_deref() == Some("42501"))
+    refused.and_then(sqlx::Error::into_database_error).is_some_and(|error| error.code().as_deref() == Some("42501"))
 }
 
 #[test]
