@@ -8,11 +8,10 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 use crate::Api;
 use crate::problem::{Code, Problem};
+use crate::streams::Streams;
 
 /// How many requests are at work at once. More would only queue up before the database.
 pub(crate) const AT_WORK: usize = 256;
-/// How many event streams are open at once.
-pub(crate) const STREAMS: usize = 64;
 
 /// How often the database is looked at, to see whether it is there.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -26,7 +25,8 @@ pub(crate) type App = Arc<Shared>;
 pub(crate) struct Shared {
     pub(crate) api: Api,
     at_work: Arc<Semaphore>,
-    streams: Arc<Semaphore>,
+    /// The event streams that are open.
+    pub(crate) streams: Arc<Streams>,
     /// When the database was last looked at, and whether it was there.
     looked: Mutex<Option<(Duration, bool)>>,
     /// The description of the API, written once.
@@ -38,11 +38,10 @@ pub(crate) type Place = OwnedSemaphorePermit;
 
 impl Shared {
     pub(crate) fn new(api: Api, description: String) -> App {
-        let places = |number| Arc::new(Semaphore::new(number));
         Arc::new(Self {
             api,
-            at_work: places(AT_WORK),
-            streams: places(STREAMS),
+            at_work: Arc::new(Semaphore::new(AT_WORK)),
+            streams: Arc::default(),
             looked: Mutex::new(None),
             description: description.into(),
         })
@@ -51,12 +50,6 @@ impl Shared {
     /// A place among the requests at work, or the refusal: nobody waits for one.
     pub(crate) fn place_at_work(&self) -> Result<Place, Problem> {
         self.at_work.clone().try_acquire_owned().map_err(|_| Problem::new(Code::Busy))
-    }
-
-    /// A place among the event streams, or the refusal.
-    pub(crate) fn place_for_stream(&self) -> Result<Place, Problem> {
-        let refusal = |_| Problem::new(Code::Busy).detail("as many event streams as allowed are open").next("ask for the run instead");
-        self.streams.clone().try_acquire_owned().map_err(refusal)
     }
 
     /// Whether the database answers. It is asked once a second at most, whoever wants to know: no token is needed to ask.
