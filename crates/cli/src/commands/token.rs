@@ -31,8 +31,11 @@ async fn create(app: &App, args: &CreateToken, screen: &mut Screen) -> Result<Ex
     if !(1..=TOKEN_NAME_MAX_CHARS).contains(&name.chars().count()) || name.chars().any(char::is_control) {
         return Err(Problem::usage(format!("--name takes 1 to {TOKEN_NAME_MAX_CHARS} characters on one line")));
     }
-    if !EXPIRES_IN.contains(&args.expires_in.as_secs()) {
-        return Err(Problem::usage("--expires-in takes 1m to 730d").next("make it shorter; another token takes its place when it ends"));
+    let seconds = args.expires_in.as_secs();
+    if !EXPIRES_IN.contains(&seconds) {
+        let next =
+            if seconds < *EXPIRES_IN.start() { "make it longer" } else { "make it shorter; another token takes its place when it ends" };
+        return Err(Problem::usage("--expires-in takes 1m to 730d").next(next));
     }
     let store = app.open().await?;
     let (secret, hash) = token::mint();
