@@ -1,6 +1,7 @@
 //! Bodies of requests: JSON, bounded in size and in time, and nothing in them that is not known.
 
-use std::fmt::Display;
+use std::collections::BTreeSet;
+use std::fmt::{self, Display};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -10,10 +11,10 @@ use http::header;
 use lastseen_model::suggest::nearest;
 use lastseen_model::{TenantId, Tenants};
 use lastseen_store::Change;
-use serde::de::{DeserializeOwned, Error as _};
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Type};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, SchemaType, Type};
 use utoipa::openapi::{Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -77,13 +78,96 @@ fn read<T: DeserializeOwned + ToSchema>(bytes: &[u8]) -> Result<T, Problem> {
         let name = shown(name);
         return Err(Problem::body(pointer(&name), format!("there is no field `{name}`{}", hint.unwrap_or_default())));
     }
-    // From the bytes once more: a field that comes twice is one in a `Value`, and refused here.
+    if let Some(name) = twice(bytes) {
+        return Err(Problem::body(pointer(&name), "is given twice"));
+    }
+    if let Some(name) = required::<T>().into_iter().find(|name| !object.contains_key(name)) {
+        return Err(Problem::body(pointer(&name), "must be given"));
+    }
+    // From the bytes, not from the value: of numbers, that has less.
     let mut json = serde_json::Deserializer::from_slice(bytes);
     serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let place: String = error.path().iter().map(segment).collect();
         // The library's words repeat what was sent, which may be a secret in the wrong place.
-        Problem::body(place, "this is absent, given twice, or of the wrong kind").next("see what it takes in /openapi.json")
+        let detail = wanted::<T>(&place).unwrap_or_else(|| "is of the wrong kind, or has a part that is".to_owned());
+        Problem::body(place, detail).next("see what it takes in /openapi.json")
     })
+}
+
+/// The first field that comes more than once. In a `Value` only the last one is left of it.
+fn twice(bytes: &[u8]) -> Option<String> {
+    struct Names;
+    impl<'de> Visitor<'de> for Names {
+        type Value = Option<String>;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Option<String>, M::Error> {
+            let (mut seen, mut twice) = (BTreeSet::new(), None);
+            while let Some((name, IgnoredAny)) = map.next_entry::<String, IgnoredAny>()? {
+                if seen.contains(&name) {
+                    twice.get_or_insert(name);
+                } else {
+                    seen.insert(name);
+                }
+            }
+            Ok(twice)
+        }
+    }
+    // It has been read as an object before.
+    serde_json::Deserializer::from_slice(bytes).deserialize_map(Names).ok().flatten()
+}
+
+/// What a field of the body must be, by its description; none for a place within one.
+fn wanted<T: ToSchema>(place: &str) -> Option<String> {
+    let RefOr::T(Schema::Object(body)) = T::schema() else { return None };
+    let field = body.properties.get(place.strip_prefix('/')?)?;
+    let mut described = Vec::new();
+    T::schemas(&mut described);
+    let mut words = Vec::new();
+    let kind = simple(field, &described, &mut words)?;
+    Some(match kind {
+        Type::String if words.is_empty() => "must be text".to_owned(),
+        Type::String => format!("must be one of {}", words.join(", ")),
+        Type::Integer => "must be a whole number from 0 to 4294967295".to_owned(),
+        Type::Boolean => "must be true or false".to_owned(),
+        _ => return None,
+    })
+}
+
+/// The one kind of value that a schema takes beside null, and its words where it takes no other.
+fn simple(schema: &RefOr<Schema>, described: &[(String, RefOr<Schema>)], words: &mut Vec<String>) -> Option<Type> {
+    let object = match schema {
+        RefOr::Ref(to) => {
+            let name = to.ref_location.rsplit('/').next()?;
+            return simple(&described.iter().find(|(known, _)| known == name)?.1, described, words);
+        }
+        RefOr::T(Schema::OneOf(choice)) => {
+            let mut kinds = choice.items.iter().filter(|item| !is_null(item));
+            let (Some(only), None) = (kinds.next(), kinds.next()) else { return None };
+            return simple(only, described, words);
+        }
+        RefOr::T(Schema::Object(object)) => object,
+        RefOr::T(_) => return None,
+    };
+    words.extend(object.enum_values.iter().flatten().filter_map(|word| Some(format!("`{}`", word.as_str()?))));
+    match &object.schema_type {
+        SchemaType::Type(kind) => Some(kind.clone()),
+        SchemaType::Array(kinds) => kinds.iter().find(|kind| **kind != Type::Null).cloned(),
+        SchemaType::AnyValue => None,
+    }
+}
+
+fn is_null(schema: &RefOr<Schema>) -> bool {
+    matches!(schema, RefOr::T(Schema::Object(object)) if object.schema_type == SchemaType::Type(Type::Null))
+}
+
+/// The fields that a body must have, by its description.
+fn required<T: PartialSchema>() -> Vec<String> {
+    match T::schema() {
+        RefOr::T(Schema::Object(object)) => object.required,
+        _ => Vec::new(),
+    }
 }
 
 /// The fields that a body may have, by its description.
@@ -208,6 +292,7 @@ pub(crate) fn line(pointer: &'static str, text: &str, most: usize) -> Result<Str
 
 #[cfg(test)]
 mod tests {
+    use lastseen_model::{OnLimit, Role};
     use rstest::rstest;
     use serde::Deserialize;
 
@@ -220,6 +305,16 @@ mod tests {
         #[serde(default)]
         #[expect(dead_code, reason = "only read")]
         tenants: Vec<String>,
+        #[schema(nullable = false)]
+        #[expect(dead_code, reason = "only read")]
+        role: Option<Role>,
+        #[schema(nullable = false)]
+        #[expect(dead_code, reason = "only read")]
+        on_limit: Option<OnLimit>,
+        #[serde(default)]
+        #[schema(value_type = Option<u32>)]
+        #[expect(dead_code, reason = "only read")]
+        seconds: Option<Whole>,
     }
 
     #[rstest]
@@ -228,13 +323,18 @@ mod tests {
     #[case::no_object("[]", "", "the body must be a JSON object")]
     #[case::unknown(r#"{"name":"a","tenant":[]}"#, "/tenant", "there is no field `tenant`; did you mean `tenants`?")]
     #[case::strange(r#"{"name":"a","a/~b":[]}"#, "/a~1~0b", "there is no field `a/~b`")]
-    #[case::absent("{}", "", "this is absent, given twice, or of the wrong kind")]
-    #[case::wrong(r#"{"name":"a","tenants":["a",{"canary":1}]}"#, "/tenants/1", "this is absent, given twice, or of the wrong kind")]
-    #[case::twice(r#"{"name":"a","name":"a"}"#, "", "this is absent, given twice, or of the wrong kind")]
+    #[case::absent("{}", "/name", "must be given")]
+    #[case::within(r#"{"name":"a","tenants":["a",{"canary":1}]}"#, "/tenants/1", "is of the wrong kind, or has a part that is")]
+    #[case::no_text(r#"{"name":1}"#, "/name", "must be text")]
+    #[case::no_word(r#"{"name":"a","role":"canary"}"#, "/role", "must be one of `reader`, `operator`, `admin`")]
+    #[case::no_word_but_never_null(r#"{"name":"a","on_limit":"canary"}"#, "/on_limit", "must be one of `skip`, `wait`")]
+    #[case::no_number(r#"{"name":"a","seconds":"canary"}"#, "/seconds", "must be a whole number from 0 to 4294967295")]
+    #[case::twice(r#"{"name":"a","name":"a"}"#, "/name", "is given twice")]
     fn a_body_that_is_not_right_names_the_place(#[case] body: &str, #[case] place: &str, #[case] detail: &str) {
         let problem = read::<Example>(body.as_bytes()).expect_err("refused");
         let expected = Problem::body(place.to_owned(), detail.to_owned());
-        let expected = if detail.starts_with("this") { expected.next("see what it takes in /openapi.json") } else { expected };
+        let kind = detail.contains("kind") || detail.starts_with("must be ") && !detail.ends_with("given") && !place.is_empty();
+        let expected = if kind { expected.next("see what it takes in /openapi.json") } else { expected };
         assert_eq!(problem, expected);
     }
 

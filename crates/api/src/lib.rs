@@ -19,6 +19,7 @@ mod router;
 mod segments;
 pub mod server;
 mod shared;
+mod streams;
 #[cfg(feature = "try-page")]
 mod try_page;
 

@@ -18,7 +18,7 @@ const VALUES_MAX: usize = 100;
 /// The longest unknown name that is repeated. A token of ours in the wrong place is longer.
 const NAME_MAX_CHARS: usize = 40;
 /// How many things a page holds where nothing is said.
-const PAGE_DEFAULT: u32 = 100;
+pub(crate) const PAGE_DEFAULT: u32 = 100;
 
 /// A parameter of the query.
 #[derive(Debug, Clone, Copy)]
@@ -90,7 +90,8 @@ impl Query {
                 let hint = nearest(text, words.iter().map(String::as_str)).map(|word| format!("; did you mean `{word}`?"));
                 let hint =
                     hint.unwrap_or_else(|| if words.len() > 9 { String::new() } else { format!(": it is one of {}", words.join(", ")) });
-                return Err(parameter.wrong(format!("has no such value{hint}")));
+                let problem = parameter.wrong(format!("has no such value{hint}"));
+                return Err(if words.len() > 9 { problem.next("see what it takes in /openapi.json") } else { problem });
             }
             text.parse().map_err(|error| parameter.wrong(error))
         };

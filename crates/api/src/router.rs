@@ -1,10 +1,10 @@
 //! The router: what is open to everyone, and what is behind the gates.
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::IntoResponse;
 
-use crate::gate::{authenticate, bound, receive};
+use crate::gate::{authenticate, bound, receive, remember};
 use crate::operation::Needs;
 use crate::problem::{Code, Problem};
 use crate::shared::Shared;
@@ -23,6 +23,7 @@ pub fn router(api: Api) -> Router {
         .fallback(async || Problem::new(Code::NotFound).into_response())
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(app.clone(), authenticate))
+        .layer(from_fn(remember))
         .layer(from_fn_with_state(app.clone(), bound));
     let open = open.method_not_allowed_fallback(method_not_allowed);
     #[cfg(feature = "try-page")]

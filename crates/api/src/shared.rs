@@ -9,11 +9,10 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 use crate::Api;
 use crate::problem::{Code, Problem};
+use crate::streams::Streams;
 
 /// How many requests are at work at once. More would only queue up before the database.
 pub(crate) const AT_WORK: usize = 256;
-/// How many event streams are open at once.
-pub(crate) const STREAMS: usize = 64;
 
 /// How often the database is looked at, to see whether it is there.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -27,9 +26,10 @@ pub(crate) type App = Arc<Shared>;
 pub(crate) struct Shared {
     pub(crate) api: Api,
     at_work: Arc<Semaphore>,
-    streams: Arc<Semaphore>,
     /// One place: of the uses of tokens one is noted at a time.
     notes: Arc<Semaphore>,
+    /// The event streams that are open.
+    pub(crate) streams: Arc<Streams>,
     /// When the database was last looked at, and whether it was there.
     looked: Mutex<Option<(Duration, bool)>>,
     /// The description of the API, written once.
@@ -41,12 +41,11 @@ pub(crate) type Place = OwnedSemaphorePermit;
 
 impl Shared {
     pub(crate) fn new(api: Api, description: String) -> App {
-        let places = |number| Arc::new(Semaphore::new(number));
         Arc::new(Self {
             api,
-            at_work: places(AT_WORK),
-            streams: places(STREAMS),
-            notes: places(1),
+            at_work: Arc::new(Semaphore::new(AT_WORK)),
+            notes: Arc::new(Semaphore::new(1)),
+            streams: Arc::default(),
             looked: Mutex::new(None),
             description: description.into(),
         })
@@ -55,12 +54,6 @@ impl Shared {
     /// A place among the requests at work, or the refusal: nobody waits for one.
     pub(crate) fn place_at_work(&self) -> Result<Place, Problem> {
         self.at_work.clone().try_acquire_owned().map_err(|_| Problem::new(Code::Busy))
-    }
-
-    /// A place among the event streams, or the refusal.
-    pub(crate) fn place_for_stream(&self) -> Result<Place, Problem> {
-        let refusal = |_| Problem::new(Code::Busy).detail("as many event streams as allowed are open").next("ask for the run instead");
-        self.streams.clone().try_acquire_owned().map_err(refusal)
     }
 
     /// Notes beside the request that a token was used, and not at all while another use is being noted: the next request sees to it.

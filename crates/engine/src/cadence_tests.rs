@@ -190,7 +190,7 @@ proptest! {
 fn the_first_time_of_whoever_is_later_is_the_rest_of_none_that_was_before() {
     let daily = Cadence::parse("50 21 * * *", "UTC").expect("a cadence");
     let made: Timestamp = "2026-01-12T21:52:00Z".parse().expect("a time");
-    let later = Duration::from_secs(300);
+    let later = Duration::from_mins(5);
     // Had it been there before, 21:55 of today would be its turn.
     assert_eq!(daily.next_due(later, made).to_string(), "2026-01-12T21:55:00Z");
     let first = daily.first_due(later, made);

@@ -9,7 +9,9 @@ pub(super) struct Address(Url);
 impl Address {
     /// An issuer's: no query either, for it is a name as well.
     pub(super) fn issuer(text: &str) -> Option<Self> {
-        if text.contains('?') { None } else { Self::parse(text) }
+        // The parser would write these otherwise, and tokens name the issuer as it is written.
+        let strange = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"' | '\\' | '^' | '`' | '{' | '|' | '}');
+        if text.contains('?') || text.contains(strange) { None } else { Self::parse(text) }
     }
 
     /// Without user name and fragment. The text is looked at too: the parser drops an empty one without a trace.
@@ -49,6 +51,16 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[rstest]
+    #[case("https://login.example/<tenant>/v2.0")]
+    #[case("https://login.example/a b")]
+    #[case(" https://login.example")]
+    #[case("https://login.example\n")]
+    #[case("https://login.example/{tenant}")]
+    fn an_issuer_that_was_left_to_be_filled_in_is_none(#[case] text: &str) {
+        assert_eq!(Address::issuer(text), None);
+    }
 
     #[rstest]
     #[case("https://issuer.example", true)]

@@ -97,7 +97,7 @@ impl OidcRefusal {
 pub enum OidcSetupError {
     /// The issuer is no address to ask.
     #[error(
-        "the issuer must be an https:// address without user name, query or fragment (http:// is accepted for loopback addresses only)"
+        "`issuer` must be an https:// address without user name, query, fragment, spaces or < > to be filled in (http:// is accepted for loopback addresses only)"
     )]
     Issuer,
     /// A setting with nothing in it.

@@ -8,7 +8,7 @@ use utoipa::openapi::SchemaFormat;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use crate::authority::Caller;
-use crate::parameter::{Parameter, Query, plain};
+use crate::parameter::{PAGE_DEFAULT, Parameter, Query, plain};
 use crate::problem::{Code, Problem};
 use crate::shared::App;
 
@@ -50,15 +50,15 @@ pub(crate) fn one_of(words: impl IntoIterator<Item = &'static str>) -> Object {
 }
 
 fn page() -> Object {
-    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1_u32)).maximum(Some(PAGE_MAX)).build()
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1_u32)).maximum(Some(PAGE_MAX)).default(Some(PAGE_DEFAULT.into())).build()
 }
 
-fn known_types() -> Object {
+pub(crate) fn known_types() -> Object {
     let types = Registry::builtin().types().map(|(_, known)| known.policy_type.to_string());
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(types.collect::<Vec<_>>())).build()
 }
 
-fn known_categories() -> Object {
+pub(crate) fn known_categories() -> Object {
     let categories: std::collections::BTreeSet<_> = Registry::builtin().types().map(|(_, known)| known.category.to_string()).collect();
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(categories)).build()
 }

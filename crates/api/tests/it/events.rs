@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use http::{Method, StatusCode};
-use lastseen_model::Ending;
+use lastseen_model::{Ending, Role};
 use lastseen_store::{FinishRun, Traffic};
 use serde_json::Value;
 use tower::ServiceExt;
 
-use crate::support::{OURS, With, World, asking, scope, tenant};
+use crate::support::{OURS, With, World, asking, only, scope, tenant};
 
 /// A stream of events.
 struct Watching {
@@ -123,14 +123,56 @@ async fn a_stream_ends_with_the_process_and_after_its_time_and_says_to_come_back
 }
 
 #[tokio::test]
-async fn only_so_many_streams_are_open_and_one_that_closes_makes_room() {
+async fn a_stream_ends_soon_after_its_token_was_revoked_or_has_expired() {
+    for revoked in [true, false] {
+        let world = World::new().await;
+        let (token, record) = world.token_and_record(Role::Reader, only(OURS)).await;
+        let run = world.queued(OURS).await;
+        let mut watching = Watching::begin(&world, &token, run).await.expect("a stream");
+        assert_eq!(watching.status().await.as_deref(), Some("pending"));
+        if revoked {
+            world.store.revoke_token(record.token_id).await.expect("revoked");
+        } else {
+            world.clock.advance(Duration::from_hours(2));
+        }
+        let (heard, ()) = tokio::join!(watching.next(), async {
+            for _ in 0..15 {
+                world.timer.pass(Duration::from_secs(1)).await;
+            }
+        });
+        // A line that is kept alive is a comment, too: what tells is that nothing follows.
+        assert_eq!(heard.map(|heard| heard.name), Some(String::new()), "revoked: {revoked}");
+        assert_eq!(watching.next().now_or_never(), Some(None), "revoked: {revoked}");
+    }
+}
+
+#[tokio::test]
+async fn one_caller_has_only_so_many_streams_and_leaves_room_for_others() {
     let world = World::new().await;
-    let token = world.admin().await;
+    let (token, other) = (world.admin().await, world.admin().await);
     let run = world.queued(OURS).await;
     let mut open = Vec::new();
-    for _ in 0..64 {
+    for _ in 0..16 {
         open.push(Watching::begin(&world, &token, run).await.expect("a stream"));
     }
+    assert_eq!(Watching::begin(&world, &token, run).await.err(), Some(StatusCode::SERVICE_UNAVAILABLE));
+    assert!(Watching::begin(&world, &other, run).await.is_ok());
+    open.pop();
+    assert!(Watching::begin(&world, &token, run).await.is_ok());
+}
+
+#[tokio::test]
+async fn only_so_many_streams_are_open_and_one_that_closes_makes_room() {
+    let world = World::new().await;
+    let run = world.queued(OURS).await;
+    let mut open = Vec::new();
+    for _ in 0..4 {
+        let token = world.admin().await;
+        for _ in 0..16 {
+            open.push(Watching::begin(&world, &token, run).await.expect("a stream"));
+        }
+    }
+    let token = world.admin().await;
     assert_eq!(Watching::begin(&world, &token, run).await.err(), Some(StatusCode::SERVICE_UNAVAILABLE));
     open.pop();
     assert!(Watching::begin(&world, &token, run).await.is_ok());

@@ -32,7 +32,7 @@ async fn each_thing_of_a_list_comes_once_whatever_the_size_of_a_page() {
     let ours = format!("/v1/tenants/{}", tenant(OURS));
     for (path, list, key, number) in [
         (format!("{ours}/items?limit=2"), "items", "external_id", 8),
-        (format!("{ours}/missing?type={CONFIGURATION}&limit=2"), "missing", "external_id", 8),
+        (format!("{ours}/missing?selection_type={CONFIGURATION}&limit=2"), "missing", "external_id", 8),
         (format!("{ours}/runs?limit=2"), "runs", "run_id", 4),
         ("/v1/tenants?limit=1".to_owned(), "tenants", "tenant_id", 2),
         ("/v1/missing/counts?limit=1".to_owned(), "counts", "tenant_id", 2),
@@ -40,6 +40,17 @@ async fn each_thing_of_a_list_comes_once_whatever_the_size_of_a_page() {
         let found = walk(&world, &path, list, key).await;
         let once: std::collections::BTreeSet<_> = found.iter().collect();
         assert_eq!((found.len(), once.len()), (number, number), "{path}: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_last_page_of_runs_says_so_however_full_it_is() {
+    let world = World::new().await;
+    let token = world.admin().await;
+    let runs = format!("/v1/tenants/{}/runs", tenant(OURS));
+    for (limit, more) in [(1, true), (2, false), (3, false)] {
+        let page = world.get(&token, &format!("{runs}?limit={limit}")).await.json();
+        assert_eq!(page["next_cursor"].is_string(), more, "{limit}: {page}");
     }
 }
 
@@ -61,16 +72,18 @@ async fn no_baseline_is_told_apart_from_nothing_missing() {
     let world = World::new().await;
     let token = world.admin().await;
     let ours = format!("/v1/tenants/{}", tenant(OURS));
-    let synced = world.get(&token, &format!("{ours}/missing?type={CONFIGURATION}")).await.json();
+    let synced = world.get(&token, &format!("{ours}/missing?selection_type={CONFIGURATION}")).await.json();
     assert_eq!((&synced["baseline"], &synced["high"], synced["coverage"].as_array().map(Vec::len)), (&json!(true), &json!(1), Some(1)));
     let by_hash =
         world.get(&token, &format!("{ours}/missing?selection={}", synced["selection_hash"].as_str().expect("a hash"))).await.json();
     assert_eq!(by_hash, synced);
+    let filtered = world.get(&token, &format!("{ours}/missing?type={CONFIGURATION}")).await;
+    assert_eq!(filtered.code(), "invalid_parameter", "what names a selection is not called as what filters");
     for never in [format!("{ours}/missing"), format!("{ours}/missing?selection={}", "a".repeat(64))] {
         let never = world.get(&token, &never).await.json();
         assert_eq!((&never["baseline"], &never["reference_run_id"], &never["missing"]), (&json!(false), &json!(null), &json!([])));
     }
-    let coverage = world.get(&token, &format!("{ours}/coverage?type={CONFIGURATION}")).await.json();
+    let coverage = world.get(&token, &format!("{ours}/coverage?selection_type={CONFIGURATION}")).await.json();
     assert_eq!(coverage["coverage"], synced["coverage"]);
 }
 
@@ -81,7 +94,7 @@ async fn an_acknowledged_item_stays_out_until_it_is_asked_for_and_its_author_is_
     let ours = format!("/v1/tenants/{}", tenant(OURS));
     let note = format!("{ours}/items/{CONFIGURATION}/{MISSING}/acknowledgement");
     let listed = async |more: &str| {
-        let path = format!("{ours}/missing?type={CONFIGURATION}{more}");
+        let path = format!("{ours}/missing?selection_type={CONFIGURATION}{more}");
         world.get(&token, &path).await.json()["missing"].as_array().map(Vec::len)
     };
     assert_eq!(listed("").await, Some(1));

@@ -33,7 +33,7 @@ async fn a_refusal_says_what_is_wrong_where_and_what_to_do() {
         ("no cursor of ours", asking(Method::GET, &format!("{ours}/items?cursor=x")).with(&admin)),
         (
             "a selection named twice",
-            asking(Method::GET, &format!("{ours}/missing?selection={}&type={CONFIGURATION}", "a".repeat(64))).with(&admin),
+            asking(Method::GET, &format!("{ours}/missing?selection={}&selection_type={CONFIGURATION}", "a".repeat(64))).with(&admin),
         ),
         ("no JSON said", no_json.with(&admin)),
         ("no JSON sent", telling(Method::PUT, &ours, "name").with(&admin)),

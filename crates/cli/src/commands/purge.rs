@@ -68,7 +68,7 @@ fn ask(guid: TenantId, database: &Database) -> Result<String, Problem> {
             .next(format!("say it: lastseen tenant purge {guid} --confirm {guid}")));
     }
     say(&format!(
-        "everything that is known of {guid} goes from {database}: items, runs, notes. This can't be undone.\ntype the tenant's GUID to delete it:"
+        "everything that is known of {guid} goes from {database}: items, runs, notes. This can't be undone.\ntype the tenant's GUID to take it away for good:"
     ));
     let mut typed = String::new();
     std::io::Read::take(stdin.lock(), TYPED_CAP).read_line(&mut typed)?;

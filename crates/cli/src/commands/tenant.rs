@@ -197,7 +197,7 @@ async fn remove(app: &App, guid: TenantId, screen: &mut Screen) -> Result<Exit, 
     screen.line("what was seen of it stays:")?;
     screen.line(format!("  see it         lastseen items --tenant {guid}"))?;
     screen.line(format!("  bring it back  lastseen tenant add {guid}"))?;
-    screen.line(format!("  delete it      lastseen tenant purge {guid}"))?;
+    screen.line(format!("  for good       lastseen tenant purge {guid}"))?;
     Ok(Exit::Success)
 }
 

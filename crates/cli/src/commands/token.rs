@@ -28,7 +28,9 @@ async fn create(app: &App, args: &CreateToken, screen: &mut Screen) -> Result<Ex
     let name = token::name(&args.name)
         .ok_or_else(|| Problem::usage(format!("--name takes 1 to {TOKEN_NAME_MAX_CHARS} characters on one line")))?;
     if !token::LIFE_BOUNDS.contains(&args.expires_in) {
-        return Err(Problem::usage("--expires-in takes 1m to 730d").next("make it shorter; another token takes its place when it ends"));
+        let too_short = args.expires_in < *token::LIFE_BOUNDS.start();
+        let next = if too_short { "make it longer" } else { "make it shorter; another token takes its place when it ends" };
+        return Err(Problem::usage("--expires-in takes 1m to 730d").next(next));
     }
     let store = app.open().await?;
     let (secret, hash) = token::mint();

@@ -32,8 +32,11 @@ impl Config {
         let address = flags.listen.or(self.api.listen).unwrap_or(LISTEN);
         let files = match (flags.tls_certificate.as_deref(), flags.tls_key.as_deref()) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
-            // Who says that something in front speaks TLS means that this does not.
-            _ if flags.plain_http => None,
+            // Of two that contradict each other, none is guessed to be meant.
+            _ if flags.plain_http && (self.api.tls_certificate.is_some() || self.api.tls_key.is_some()) => {
+                return Err(Problem::usage("--plain-http contradicts api.tls_certificate and api.tls_key of the configuration")
+                    .next("leave --plain-http out, or take both keys out of the configuration"));
+            }
             _ => self.tls_files()?,
         };
         let tls = files.map(|(certificate, key)| Tls::read(certificate, key)).transpose()?;
@@ -48,8 +51,9 @@ impl Config {
 
     /// What knows the tokens of the issuer of OpenID Connect, if there is one.
     pub(crate) fn oidc(&self, timer: Arc<dyn Timer>) -> Result<Option<Arc<Oidc>>, Problem> {
-        let refused =
-            |error| Problem::usage(format!("[api.oidc]: {error}")).next("docs/configuration.md has every key, and docs/api.md an example");
+        let refused = |error| {
+            Problem::usage(format!("[api.oidc]: {error}")).next("docs/configuration.md has every key, and docs/operations.md an example")
+        };
         let Some(file) = &self.api.oidc else { return Ok(None) };
         Ok(Some(Arc::new(Oidc::new(oidc(file), timer).map_err(refused)?)))
     }

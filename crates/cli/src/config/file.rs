@@ -110,7 +110,7 @@ pub(crate) struct GrantConfig {
 
 /// Which tenants: the word `all`, or their ids.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "`tenants` must be \"all\", or a list of tenant GUIDs; docs/operations.md has an example")]
 pub(crate) enum TenantsConfig {
     All(AllTenants),
     Some(BTreeSet<TenantId>),

@@ -38,8 +38,16 @@ pub(super) fn allowed(settings: &Table) -> Result<(), Problem> {
         Some((path, why)) => {
             Err(Problem::usage(format!("{} is not taken from a {FILE} that only happens to be in this folder", path.join(".")))
                 .with("meaning", *why)
-                .next(format!("name the file: --config {FILE}, or set it in your own configuration or the environment")))
+                .next(format!("name the file: --config {FILE}, or set it in your own configuration{}", or_elsewhere(path))))
         }
+    }
+}
+
+/// Where else it can be set: not every setting has a variable.
+fn or_elsewhere(path: &[&str]) -> &'static str {
+    match path {
+        ["api" | "guard"] | ["graph", "page_cap" | "body_cap_mib"] => "",
+        _ => " or the environment",
     }
 }
 
@@ -75,6 +83,8 @@ mod tests {
             };
             let refused = allowed(&text.parse().expect("TOML")).expect_err("refused");
             assert!(refused.what.starts_with(&path.join(".")), "{}", refused.what);
+            let has_a_variable = path[0] == "database_url" || (path[0] == "graph" && !["page_cap", "body_cap_mib"].contains(&path[1]));
+            assert_eq!(format!("{refused:?}").contains("environment"), has_a_variable, "{path:?}");
         }
         assert!(allowed(&"[run]\nlease = '60s'\n[graph]\nretry_tries = 1".parse().expect("TOML")).is_ok());
     }

@@ -156,6 +156,11 @@ fn parse(text: &str) -> Result<FileConfig, String> {
             message if message.contains("`client_secret`,") => {
                 "a client secret does not belong here; use client_secret_file or credential".to_owned()
             }
+            // What is expected comes last, and is ours; the value before it is not told.
+            message if message.starts_with("unknown variant") && message.contains(", expected ") => {
+                let expected = message.rsplit(", expected ").next().unwrap_or_default();
+                format!("the value is unknown here: expected {expected}")
+            }
             _ if quotes_a_value => "the value is of the wrong kind; docs/configuration.md has the right one".to_owned(),
             message => message.to_owned(),
         };
@@ -314,6 +319,19 @@ mod tests {
     fn i17_no_value_of_the_file_is_told_in_an_error(#[case] text: &str) {
         let error = parse(text).expect_err("refused");
         assert!(!error.contains("4711"), "{error}");
+    }
+
+    #[rstest]
+    #[case("role = 'owner'\ntenants = 'all'", "line 6: the value is unknown here: expected one of `reader`, `operator`, `admin`")]
+    #[case("role = 'reader'\ntenants = 'some'", "`tenants` must be \"all\", or a list of tenant GUIDs; docs/operations.md has an example")]
+    #[case(
+        "role = 'reader'\ntenants = ['contoso.com']",
+        "`tenants` must be \"all\", or a list of tenant GUIDs; docs/operations.md has an example"
+    )]
+    fn what_a_grant_may_say_is_told_by_its_line(#[case] grant: &str, #[case] message: &str) {
+        let error =
+            parse(&format!("[api.oidc]\nissuer = 'x'\naudience = 'x'\n[[api.oidc.grants]]\nvalue = 'x'\n{grant}")).expect_err("refused");
+        assert!(error.starts_with("line ") && error.contains(message), "{error}");
     }
 
     #[test]

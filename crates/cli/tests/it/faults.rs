@@ -25,6 +25,12 @@ use crate::support::{COMPLIANCE, CONFIGURATION, World, code, contains, text};
 #[case::misspelt_option(&["items", "--database", "postgres://app@localhost/lastseen?sslmod=require"], "`sslmod`")]
 #[case::no_slot(&["serve", "--runs-at-once", "0"], "--runs-at-once must be between 1 and 64")]
 #[case::no_length(&["serve", "--drain-for", "soon"], "--drain-for")]
+#[case::a_workers_address(&["serve", "--role", "worker", "--listen", "127.0.0.1:0"], "--listen has no say in this role")]
+#[case::a_workers_proxy(&["serve", "--role", "worker", "--plain-http"], "--plain-http has no say in this role")]
+#[case::an_apis_runs(&["serve", "--role", "api", "--runs-at-once", "2"], "--runs-at-once has no say in this role")]
+#[case::no_address(&["serve", "--listen", "example.com:8480"], "such as 127.0.0.1:8480")]
+#[case::too_short_a_life(&["token", "create", "--name", "x", "--role", "reader", "--all-tenants", "--expires-in", "10s"], "make it longer")]
+#[case::too_long_a_life(&["token", "create", "--name", "x", "--role", "reader", "--all-tenants", "--expires-in", "731d"], "make it shorter")]
 #[case::one_tenants_worker(&["serve", "--tenant", "@"], "--tenant has no say")]
 #[case::no_waiting_in_the_queue(&["sync", "--queue", "--tenant", "@", "--on-limit", "wait"], "--on-limit")]
 #[case::bad_log(&["types", "--log", "=="], "--log")]
@@ -40,6 +46,17 @@ fn bad_input_is_refused_with_its_name_and_exit_code_2(#[case] words: &[&str], #[
     assert!(output.stdout.is_empty());
     assert!(!world.database().exists(), "nothing was made");
     assert!(world.simulator.requests().is_empty(), "nothing was asked");
+}
+
+#[test]
+fn plain_http_and_configured_tls_contradict_each_other() {
+    let world = World::new(1, 1);
+    let config = world.folder.path().join("mine.toml");
+    std::fs::write(&config, "[api]\ntls_certificate = 'a.pem'\ntls_key = 'b.pem'\n").expect("written");
+    let config = config.to_str().expect("a path").to_owned();
+    let output = world.run(&["serve", "--role", "api", "--plain-http", "--config", &config]);
+    assert_eq!(code(&output), 2);
+    assert!(text(&output.stderr).contains("--plain-http contradicts api.tls_certificate"), "{}", text(&output.stderr));
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn a_run_from_its_start_to_the_difference(world: &World) {
     let second = start(&served, &operator, &tenant, "second").json();
     follow(&served, &operator, &tenant, second["run_id"].as_str().expect("an id"));
 
-    let missing = served.get(&operator, &format!("/v1/tenants/{tenant}/missing?type={CONFIGURATION}"));
+    let missing = served.get(&operator, &format!("/v1/tenants/{tenant}/missing?selection_type={CONFIGURATION}"));
     let rows = missing["missing"].as_array().expect("rows");
     assert_eq!((rows.len(), &rows[0]["external_id"], &rows[0]["confidence"]), (1, &gone["external_id"], &json!("high")));
     let older = run["run_id"].as_str().expect("an id");

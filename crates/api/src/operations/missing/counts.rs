@@ -13,7 +13,7 @@ use crate::answer::Answer;
 use crate::authority::Caller;
 use crate::operation::{Endpoint, Gives, Needs, Operation};
 use crate::operations::common::{AFTER_TENANT, optional, page_of_tenants};
-use crate::parameter::{Parameter, Query};
+use crate::parameter::{PAGE_DEFAULT, Parameter, Query};
 use crate::problem::Problem;
 use crate::shared::App;
 
@@ -21,7 +21,7 @@ use crate::shared::App;
 const SIDE_BY_SIDE: usize = 4;
 
 const LIMIT: Parameter = optional("limit", "How many tenants the page may cover; 100 where nothing is said.", || {
-    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1_u32)).maximum(Some(100_u32)).build()
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1_u32)).maximum(Some(100_u32)).default(Some(PAGE_DEFAULT.into())).build()
 });
 
 const OPERATION: Operation = Operation {

@@ -6,11 +6,10 @@ use lastseen_store::{Coverage, Missing, MissingQuery};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::asked::{REFERENCE, reference, selection};
+use super::asked::{REFERENCE, SELECTION, SELECTION_CATEGORIES, SELECTION_TYPES, reference, selection};
 use crate::answer::Answer;
 use crate::gate::Tenant;
 use crate::operation::{Endpoint, Gives, Needs, Operation};
-use crate::operations::common::{CATEGORIES, SELECTION, TYPES};
 use crate::parameter::Query;
 use crate::problem::{Code, Problem};
 use crate::shared::App;
@@ -20,9 +19,9 @@ const OPERATION: Operation = Operation {
     path: "/v1/tenants/{tenant_id}/coverage",
     needs: Needs::Tenant(Role::Reader),
     summary: "How each type of a selection was listed",
-    about: "What an answer about missing rests on, without the items. The parameters are those of `list_missing`.",
+    about: "What an answer about missing rests on, without the items. The selection is named as for `list_missing`.",
     example: "$HOST/v1/tenants/$TENANT_ID/coverage",
-    parameters: &[SELECTION, TYPES, CATEGORIES, REFERENCE],
+    parameters: &[SELECTION, SELECTION_TYPES, SELECTION_CATEGORIES, REFERENCE],
     gives: &[Gives::found::<CoverageAnswer>("Each type of the reference run.")],
     refuses: &[Code::ConflictingParameters],
     ..Operation::NONE

@@ -6,11 +6,11 @@ use lastseen_store::{Coverage, Cursor, Missing, MissingItem, MissingQuery};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::asked::{REFERENCE, reference, selection};
+use super::asked::{REFERENCE, SELECTION, SELECTION_CATEGORIES, SELECTION_TYPES, reference, selection};
 use crate::answer::Answer;
 use crate::gate::Tenant;
 use crate::operation::{Endpoint, Gives, Needs, Operation};
-use crate::operations::common::{CATEGORIES, CONFIDENCE, CURSOR, LIMIT, SELECTION, TYPES, cursor, optional, switch, time};
+use crate::operations::common::{CONFIDENCE, CURSOR, LIMIT, cursor, optional, switch, time};
 use crate::parameter::{Parameter, Query};
 use crate::problem::{Code, Problem};
 use crate::shared::App;
@@ -23,12 +23,13 @@ const OPERATION: Operation = Operation {
     path: "/v1/tenants/{tenant_id}/missing",
     needs: Needs::Tenant(Role::Reader),
     summary: "What is missing, how sure that is, and what it was looked for in",
-    about: "For one selection, by its hash or by the names in it (none: everything). An item is missing when it was known before the \
+    about: "For one selection, named by its hash (`selection`) or by what is in it (`selection_type`, `selection_category`); everything where \
+            none is named. These name the selection, and filter nothing. An item is missing when it was known before the \
             reference run and that run did not see it. `confidence` says how far that goes, `reasons` what speaks against it, and `coverage` \
             how each type was listed: an empty list with an incomplete coverage is no all-clear. `baseline` is false where the selection \
             has no run to refer to; then nothing can be said. `high`, `low` and `acknowledged` count all, whatever the page and the filters.",
     example: "\"$HOST/v1/tenants/$TENANT_ID/missing?confidence=high\"",
-    parameters: &[SELECTION, TYPES, CATEGORIES, REFERENCE, CONFIDENCE, SINCE, ACKNOWLEDGED, CURSOR, LIMIT],
+    parameters: &[SELECTION, SELECTION_TYPES, SELECTION_CATEGORIES, REFERENCE, CONFIDENCE, SINCE, ACKNOWLEDGED, CURSOR, LIMIT],
     gives: &[Gives::found::<MissingPage>("A page of them.")],
     refuses: &[Code::ConflictingParameters, Code::InvalidCursor],
     ..Operation::NONE

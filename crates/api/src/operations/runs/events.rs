@@ -10,17 +10,21 @@ use futures_util::{Stream, stream};
 use lastseen_model::{Role, RunId};
 use lastseen_store::{RunDetail, TenantScope};
 
-use crate::gate::Tenant;
+use crate::authority::Caller;
+use crate::gate::{Remembered, Tenant};
 use crate::operation::{Content, Endpoint, Gives, Needs, Operation};
 use crate::problem::{Code, Problem};
 use crate::segments::Segments;
-use crate::shared::{App, Place};
+use crate::shared::App;
+use crate::streams::StreamPlace;
 
 /// How often the run is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long nothing is said at most: a proxy in between takes a silent connection for a dead one.
 const SILENT_FOR: Duration = Duration::from_secs(15);
-/// How long a stream goes on. A token that was revoked meanwhile is good for no longer than this.
+/// How often the token of whoever watches is looked at again.
+const TOKEN_EVERY: Duration = Duration::from_secs(15);
+/// How long a stream goes on. A token of the issuer, which is not looked at again, is good for no longer than this.
 const OPEN_FOR: Duration = Duration::from_mins(15);
 /// How long whoever comes back should wait.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -31,8 +35,9 @@ const OPERATION: Operation = Operation {
     needs: Needs::Tenant(Role::Reader),
     summary: "A run, each time it changes",
     about: "Server-sent events. `progress` comes at once and then whenever the run has changed, `end` when it has ended; both hold what \
-            `show_run` answers. After `end` there is nothing more to come: close. The stream also ends after 15 minutes, and when the \
-            process ends; then come back, as an event source does by itself.",
+            `show_run` answers. After `end` there is nothing more to come: close. The stream also ends after 15 minutes, and \
+            when the process begins to drain, whatever the run does then; come back, as an event source does by itself. It ends within \
+            some 15 seconds after its token of Lastseen was revoked or has expired. One caller may have 16 open.",
     example: "-N $HOST/v1/tenants/$TENANT_ID/runs/$RUN_ID/events",
     gives: &[Gives { status: 200, about: "The events.", body: Content::Events }],
     ..Operation::NONE
@@ -42,13 +47,19 @@ pub(super) fn endpoint() -> Endpoint {
     Endpoint::new(&OPERATION, handle)
 }
 
-async fn handle(State(app): State<App>, tenant: Tenant, segments: Segments) -> Result<Response, Problem> {
+async fn handle(
+    State(app): State<App>,
+    caller: Caller,
+    token: Remembered,
+    tenant: Tenant,
+    segments: Segments,
+) -> Result<Response, Problem> {
     let run = segments.get("run_id")?;
-    let place = app.place_for_stream()?;
+    let place = app.streams.place(caller.who())?;
     // A run that is not there is refused before the stream begins.
     let detail = app.api.store.run(&tenant.scope, run).await?.ok_or_else(|| Problem::new(Code::NotFound))?;
     let begun = app.api.timer.now();
-    let watch = Watch { app, scope: tenant.scope, run, told: None, begun, spoke: begun, _place: place };
+    let watch = Watch { app, scope: tenant.scope, run, told: None, begun, spoke: begun, token, judged: begun, _place: place };
     Ok(Sse::new(events(Box::new(watch), Box::new(detail))).into_response())
 }
 
@@ -62,7 +73,10 @@ struct Watch {
     begun: Duration,
     /// When anything was said last.
     spoke: Duration,
-    _place: Place,
+    token: Remembered,
+    /// When the token was looked at last.
+    judged: Duration,
+    _place: StreamPlace,
 }
 
 /// What comes next.
@@ -102,6 +116,12 @@ impl Watch {
             let now = self.app.api.timer.now();
             if self.app.api.drain.is_cancelled() || now.saturating_sub(self.begun) >= OPEN_FOR {
                 return leave();
+            }
+            if now.saturating_sub(self.judged) >= TOKEN_EVERY {
+                if !self.token.holds(&self.app).await {
+                    return leave();
+                }
+                self.judged = now;
             }
             if now.saturating_sub(self.spoke) >= SILENT_FOR {
                 self.spoke = now;

@@ -48,7 +48,14 @@ async fn handle(State(app): State<App>, tenant: Tenant, query: Query) -> Result<
     let limit = query.limit(&LIMIT)?;
     let asked = RunQuery { selection: query.one(&SELECTION)?, status: query.one(&STATUS)?, before: query.one(&BEFORE)?, limit };
     let runs = app.api.store.runs(&tenant.scope, &asked).await?;
-    // A full page may be the last: then the next one is empty.
-    let next_cursor = runs.last().filter(|_| runs.len() == limit as usize).map(|run| run.run_id);
+    let next_cursor = match runs.last() {
+        // A full page may be the last.
+        Some(last) if runs.len() == limit as usize => {
+            let after = RunQuery { before: Some(last.run_id), limit: 1, ..asked };
+            let more = !app.api.store.runs(&tenant.scope, &after).await?.is_empty();
+            more.then_some(last.run_id)
+        }
+        _ => None,
+    };
     Answer::found(&RunPage { tenant_id: tenant.id(), runs, next_cursor })
 }

@@ -22,6 +22,10 @@ pub(crate) async fn run(app: &App, args: &args::Serve) -> Result<Exit, Problem> 
     if app.tenant.is_some() {
         return Err(Problem::usage("--tenant has no say in `serve`: it is there for every tenant").next("leave it out"));
     }
+    if let Some((flag, role)) = args.of_no_use() {
+        return Err(Problem::usage(format!("{flag} has no say in this role: it is for `--role {role}` or `--role all`"))
+            .next("leave it out, or name the other role"));
+    }
     // What can be wrong is found out before anything is claimed or listened for, and before a database is made.
     let settings = app.config.worker_settings(args)?;
     let timer = Arc::new(TokioTimer::default());
