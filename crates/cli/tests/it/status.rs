@@ -106,7 +106,7 @@ fn a_running_run_is_cancelled_by_its_worker_and_what_it_listed_stays() {
     assert!(status.contains("1 of 2 types listed, 3 items, 1 page so far"), "{status}");
     let cancelled = world.run(&["runs", "cancel", id]);
     assert_eq!(code(&cancelled), 0, "{}", text(&cancelled.stderr));
-    assert!(text(&cancelled.stdout).contains("its worker is told"), "{}", text(&cancelled.stdout));
+    assert!(text(&cancelled.stdout).contains("its worker hears of it"), "{}", text(&cancelled.stdout));
     worker.hear("cancelled");
     worker.signal("-TERM");
     assert_eq!(worker.ended().0, Some(0));
