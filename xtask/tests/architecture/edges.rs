@@ -39,7 +39,7 @@ struct Owned {
 const BACKENDS: &[&str] = &["lastseen-store-sqlite", "lastseen-store-postgres"];
 
 const OWNED: &[Owned] = &[
-    Owned { name: "sqlx", owners: BACKENDS, tests: &["lastseen-cli"] },
+    Owned { name: "sqlx", owners: BACKENDS, tests: &["lastseen-cli", "lastseen-api"] },
     // The API asks nothing but an issuer's keys, in one file: `rules` looks.
     Owned { name: "reqwest", owners: &["lastseen-graph", "lastseen-api"], tests: &["lastseen-simulator"] },
     Owned { name: "axum", owners: &["lastseen-simulator", "lastseen-api"], tests: &[] },

@@ -26,6 +26,7 @@ CROSS JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT x.run_id FROM sync_runs x
     WHERE x.tenant_id = u.tenant_id AND x.selection_hash = u.selection_hash AND x.status IN ('pending', 'running')
+    LIMIT 1
 ) l ON true
 LEFT JOIN LATERAL (
     SELECT x.run_id FROM sync_runs x
