@@ -15,6 +15,7 @@ mod heartbeat;
 mod ids;
 mod path;
 mod patience;
+mod polling;
 mod queue;
 mod run;
 pub mod schedule;

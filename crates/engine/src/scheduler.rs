@@ -11,19 +11,18 @@ use std::time::Duration;
 use lastseen_graph::Timer;
 use lastseen_model::{OnLimit, ScheduleId, TenantId, Timestamp, Trigger};
 use lastseen_store::{Advance, Advanced, DueSchedule, DueSchedules, Enqueued, NewRun, ScheduleRecord, Store, StoreError, TenantScope};
-use rand::RngExt;
 use rand::seq::SliceRandom;
 use tokio_util::sync::CancellationToken;
 
 use crate::cadence::{Cadence, CadenceError, offset};
 use crate::ids;
+use crate::polling;
 use crate::run::Engine;
+use crate::schedule::cadence;
 use crate::settings::EngineSettings;
 
 /// How many tenants of schedules are looked at in one go.
 const BATCH: u32 = 200;
-/// The longest pause between two looks while the database is away.
-const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// How many of the schedules that it can't read a process remembers.
 const REMEMBERED: usize = 1_000;
 /// For how many tenants a schedule may fail for good before the rest of a look goes on without it: what fails for so many is no matter of
@@ -43,23 +42,17 @@ pub async fn keep_schedules(store: &dyn Store, timer: &dyn Timer, settings: &Eng
     let mut keeper = Keeper { store, settings, drain: &drain, unreadable: BTreeSet::new() };
     let mut failures = 0_u32;
     while !drain.is_cancelled() {
-        let longest = match keeper.look().await {
-            Ok(()) => {
-                failures = 0;
-                every
-            }
+        match keeper.look().await {
+            Ok(()) => failures = 0,
             Err(error) => {
                 tracing::warn!(code = %error.code(), error = %error, "the schedules can't be looked at; trying again");
                 failures = failures.saturating_add(1);
-                every.saturating_mul(1 << failures.min(16)).min(LONGEST_PAUSE.max(every))
             }
-        };
-        // Processes that were started together must not look together for ever.
-        let pause = rand::rng().random_range(longest / 2..=longest);
+        }
         tokio::select! {
             biased;
             () = drain.cancelled() => {}
-            () = timer.pause(pause) => {}
+            () = timer.pause(polling::pause(every, failures)) => {}
         }
     }
 }
@@ -120,15 +113,14 @@ impl Keeper<'_> {
                     return Ok(());
                 }
                 let schedule = &due.schedule;
-                let cadence =
-                    match cadences.entry(schedule.schedule_id).or_insert_with(|| Cadence::parse(&schedule.cron, &schedule.time_zone)) {
-                        Ok(cadence) => cadence,
-                        Err(error) => {
-                            gets_on |= self.leave(schedule, error);
-                            continue;
-                        }
-                    };
-                match self.step(due, cadence, now).await {
+                let known = match cadences.entry(schedule.schedule_id).or_insert_with(|| cadence(schedule)) {
+                    Ok(cadence) => cadence,
+                    Err(error) => {
+                        gets_on |= self.leave(schedule, error);
+                        continue;
+                    }
+                };
+                match self.step(due, known, now).await {
                     Ok(taken) => gets_on |= taken,
                     Err(error) if error.is_transient() => return Err(error),
                     Err(error) => {

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use lastseen_model::{ErrorCode, PolicyType, RunId, Selection, TenantId};
 use lastseen_store::{QueuedRun, RunDetail, StoreError, TenantScope};
-use rand::RngExt;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::claim::Slot;
 use crate::events::Silent;
+use crate::polling;
 use crate::run::{Engine, SyncError};
 use crate::settings::WorkerSettings;
 
@@ -22,8 +22,6 @@ use crate::settings::WorkerSettings;
 const LOOK_AHEAD: u32 = 64;
 /// How many of the runs that it can't do a worker remembers, so that it says so once.
 const REMEMBERED: usize = 1_000;
-/// The longest pause between two looks while the database is away.
-const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// Something that a worker does.
 #[derive(Debug)]
@@ -121,20 +119,14 @@ struct Worker<'a> {
 impl Worker<'_> {
     /// Looks at the queue once, and says how long to wait for the next look.
     async fn look(&mut self, over: impl Fn() -> bool) -> Duration {
-        let longest = match self.take(over).await {
-            Ok(()) => {
-                self.failures = 0;
-                self.settings.poll_every
-            }
+        match self.take(over).await {
+            Ok(()) => self.failures = 0,
             Err(error) => {
                 tracing::warn!(code = %error.code(), error = %error, "the queue can't be looked at; trying again");
                 self.failures = self.failures.saturating_add(1);
-                let longer = self.settings.poll_every.saturating_mul(1 << self.failures.min(16));
-                longer.min(LONGEST_PAUSE.max(self.settings.poll_every))
             }
-        };
-        // Workers that were started together must not ask together for ever.
-        rand::rng().random_range(longest / 2..=longest)
+        }
+        polling::pause(self.settings.poll_every, self.failures)
     }
 
     /// Claims queued runs, oldest first, while there are slots for them.

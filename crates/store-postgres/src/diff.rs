@@ -130,7 +130,7 @@ async fn judge(tx: &mut TenantTx, policy_type: &PolicyType, pair: &Pair, compari
             let rows = sqlx::query_file!(
                 "src/sql/diff_missed.sql",
                 tenant,
-                missed_by(pair, kind).as_uuid(),
+                pair.missed_by(kind).as_uuid(),
                 policy_type.as_str(),
                 missed.as_bytes(),
                 kind == ChangeKind::Reappeared,
@@ -146,11 +146,6 @@ async fn judge(tx: &mut TenantTx, policy_type: &PolicyType, pair: &Pair, compari
         }
     }
     Ok(())
-}
-
-/// The run that missed what has this change.
-fn missed_by(pair: &Pair, kind: ChangeKind) -> RunId {
-    if kind == ChangeKind::Gone { pair.newer() } else { pair.older() }
 }
 
 /// The changes of a type that stand on the page.
@@ -183,7 +178,7 @@ async fn page(tx: &mut TenantTx, query: &DiffQuery, pair: &Pair, of_type: &TypeD
         .map(|(_, change, row)| Key {
             policy_type: policy_type.as_str().to_owned(),
             external_id: row.external_id.clone(),
-            run: missed_by(pair, *change).as_uuid(),
+            run: pair.missed_by(*change).as_uuid(),
         })
         .collect();
     let mut missing = why_missing(tx, &keys).await?;

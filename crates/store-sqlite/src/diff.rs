@@ -131,7 +131,7 @@ async fn judge(db: &mut SqliteConnection, tenant: &str, policy_type: &PolicyType
             let rows = sqlx::query_file!(
                 "src/sql/diff_missed.sql",
                 tenant,
-                missed_by(pair, kind).to_string(),
+                pair.missed_by(kind).to_string(),
                 policy_type.as_str(),
                 missed.as_bytes(),
                 kind == ChangeKind::Reappeared,
@@ -147,11 +147,6 @@ async fn judge(db: &mut SqliteConnection, tenant: &str, policy_type: &PolicyType
         }
     }
     Ok(())
-}
-
-/// The run that missed what has this change.
-fn missed_by(pair: &Pair, kind: ChangeKind) -> RunId {
-    if kind == ChangeKind::Gone { pair.newer() } else { pair.older() }
 }
 
 /// The changes of a type that stand on the page.
@@ -191,7 +186,7 @@ async fn page(
         .map(|(_, change, row)| Key {
             policy_type: policy_type.as_str().to_owned(),
             external_id: row.external_id.clone(),
-            run_id: missed_by(pair, *change).to_string(),
+            run_id: pair.missed_by(*change).to_string(),
         })
         .collect();
     let mut missing = why_missing(db, tenant, &keys).await?;

@@ -105,6 +105,11 @@ impl Pair {
         self.newer.0.run_id
     }
 
+    /// The run that missed what has this change: the newer what is gone, the older what reappeared.
+    pub fn missed_by(&self, kind: ChangeKind) -> RunId {
+        if kind == ChangeKind::Gone { self.newer() } else { self.older() }
+    }
+
     /// Every type that one of the two covers, by type, with what there is to compare, by the listings that are still there.
     pub fn types(&self, listings: &BTreeMap<(RunId, PolicyType), Listed>) -> Vec<TypeDiff> {
         let side = |(run, scope): &(DiffRun, BTreeSet<PolicyType>), policy_type: &PolicyType| {

@@ -4,10 +4,11 @@ use axum::extract::State;
 use lastseen_engine::timeline::Timeline;
 use lastseen_model::Role;
 
+use super::explained;
 use crate::answer::Answer;
 use crate::gate::Tenant;
 use crate::operation::{Endpoint, Gives, Needs, Operation};
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 use crate::segments::Segments;
 use crate::shared::App;
 
@@ -28,9 +29,7 @@ pub(super) fn endpoint() -> Endpoint {
 }
 
 async fn handle(State(app): State<App>, tenant: Tenant, segments: Segments) -> Result<Answer, Problem> {
-    let (policy_type, external_id) = (segments.get("policy_type")?, segments.get("external_id")?);
-    let explanation = app.api.store.explain(&tenant.scope, &policy_type, &external_id).await?;
-    let explanation = explanation.ok_or_else(|| Problem::new(Code::NotFound))?;
+    let explanation = explained(&app, &tenant, &segments).await?;
     let used = app.api.store.selections(&tenant.scope).await?;
     Answer::found(&Timeline::of(&explanation, used))
 }

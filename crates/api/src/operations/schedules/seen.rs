@@ -15,29 +15,37 @@ pub(super) async fn seen_by(app: &App, caller: &Caller) -> Result<Vec<ScheduleRe
 /// The same, whole: to be judged, and not to be shown.
 pub(in crate::operations) async fn covering(app: &App, caller: &Caller) -> Result<Vec<ScheduleRecord>, Problem> {
     let mut schedules = app.api.store.schedules().await?;
-    schedules.retain(|schedule| seen(caller, schedule.clone()).is_some());
+    schedules.retain(|schedule| sees(caller, schedule));
     Ok(schedules)
 }
 
 /// One schedule, whole, that the caller sees.
 pub(super) async fn find(app: &App, caller: &Caller, id: ScheduleId) -> Result<ScheduleRecord, Problem> {
     let found = app.api.store.schedules().await?.into_iter().find(|schedule| schedule.schedule_id == id);
-    found.filter(|schedule| seen(caller, schedule.clone()).is_some()).ok_or_else(|| Problem::new(Code::NotFound))
+    found.filter(|schedule| sees(caller, schedule)).ok_or_else(|| Problem::new(Code::NotFound))
+}
+
+/// Whether it covers a tenant of the caller's. One whose tenants are all purged is seen by who sees all.
+fn sees(caller: &Caller, schedule: &ScheduleRecord) -> bool {
+    match (caller.authority().tenants(Role::Reader), &schedule.tenants) {
+        (Tenants::All, _) => true,
+        (Tenants::Some(theirs), Tenants::All) => !theirs.is_empty(),
+        (Tenants::Some(theirs), Tenants::Some(covered)) => !theirs.is_disjoint(covered),
+    }
 }
 
 /// The schedule as the caller sees it: with their own tenants alone. When another tenant is due is theirs alone to know.
 pub(in crate::operations) fn seen(caller: &Caller, mut schedule: ScheduleRecord) -> Option<ScheduleRecord> {
-    let theirs = caller.authority().tenants(Role::Reader);
-    if theirs.have_all_of(&schedule.tenants) && (theirs == Tenants::All || schedule.tenants != Tenants::Some([].into())) {
-        return Some(schedule);
-    }
-    let Tenants::Some(theirs) = theirs else { return Some(schedule) };
-    let both: std::collections::BTreeSet<_> = theirs.into_iter().filter(|tenant| schedule.tenants.has(*tenant)).collect();
-    if both.is_empty() {
+    if !sees(caller, &schedule) {
         return None;
     }
-    schedule.tenants = Tenants::Some(both);
-    schedule.next_due_at = None;
+    let theirs = caller.authority().tenants(Role::Reader);
+    if !theirs.have_all_of(&schedule.tenants)
+        && let Tenants::Some(theirs) = theirs
+    {
+        schedule.tenants = Tenants::Some(theirs.into_iter().filter(|tenant| schedule.tenants.has(*tenant)).collect());
+        schedule.next_due_at = None;
+    }
     Some(schedule)
 }
 
